@@ -1,0 +1,192 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The actions that a plan is made of: plain values that say what is done, one class for each kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+from ._models import Deployment, GeneratedFile
+
+
+@dataclass(frozen=True)
+class PullImage:
+    """Bring the image's missing layers into the repository and point ``ref`` at it."""
+
+    ref: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"pull image {self.ref} ({self.digest})"
+
+
+@dataclass(frozen=True)
+class RemoveImage:
+    """Delete the image's ref; its layers stay until they are pruned."""
+
+    ref: str
+
+    def __str__(self) -> str:
+        return f"remove image {self.ref}"
+
+
+@dataclass(frozen=True)
+class CheckoutDeployment:
+    """Empty the deployment's slot, check the image out into it and write its generated files and ``info``."""
+
+    deployment: Deployment
+
+    def __str__(self) -> str:
+        return f"check out deployment {self.deployment.directory}"
+
+
+@dataclass(frozen=True)
+class CheckoutUnrendered:
+    """Stands for ``CheckoutDeployment`` in check mode where the image is not stored, so that nothing can be rendered."""
+
+    directory: str
+
+    def __str__(self) -> str:
+        return f"check out deployment {self.directory}"
+
+
+@dataclass(frozen=True)
+class RemoveDirectory:
+    """Remove a directory of this collection's with all that it holds."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"remove directory {self.path}"
+
+
+@dataclass(frozen=True)
+class SwitchDeployment:
+    """Point the container's link at a deployment."""
+
+    link: str
+    directory: str
+
+    def __str__(self) -> str:
+        return f"switch {self.link} to {self.directory}"
+
+
+@dataclass(frozen=True)
+class WriteFile:
+    """Write a generated file."""
+
+    file: GeneratedFile
+
+    def __str__(self) -> str:
+        return f"write {self.file.path}"
+
+
+@dataclass(frozen=True)
+class RemoveFile:
+    """Remove a file or a link, and the folder around it when that is a drop-in folder left empty."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"remove {self.path}"
+
+
+@dataclass(frozen=True)
+class DaemonReload:
+    """Have systemd read its unit files again."""
+
+    def __str__(self) -> str:
+        return "reload systemd"
+
+
+@dataclass(frozen=True)
+class CreateTmpfiles:
+    """Create what a tmpfiles.d file asks for."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"create what {self.path} lists"
+
+
+@dataclass(frozen=True)
+class EnableUnit:
+    """Have the unit start at boot."""
+
+    unit: str
+
+    def __str__(self) -> str:
+        return f"enable {self.unit}"
+
+
+@dataclass(frozen=True)
+class DisableUnit:
+    """Have the unit not start at boot."""
+
+    unit: str
+
+    def __str__(self) -> str:
+        return f"disable {self.unit}"
+
+
+@dataclass(frozen=True)
+class StartUnit:
+    """Start the unit and wait until it is ready."""
+
+    unit: str
+
+    def __str__(self) -> str:
+        return f"start {self.unit}"
+
+
+@dataclass(frozen=True)
+class StopUnit:
+    """Stop the unit and make sure that the container is gone."""
+
+    unit: str
+
+    def __str__(self) -> str:
+        return f"stop {self.unit}"
+
+
+@dataclass(frozen=True)
+class ForgetFailure:
+    """Have systemd forget that a removed unit failed, so that it is not listed any more."""
+
+    unit: str
+
+    def __str__(self) -> str:
+        return f"forget the failure of {self.unit}"
+
+
+@dataclass(frozen=True)
+class DeleteRuntimeState:
+    """Delete what the runtime still knows of a container whose unit is not running, its processes included."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"delete stale runtime state of {self.name}"
+
+
+Action = Union[
+    PullImage,
+    RemoveImage,
+    CheckoutDeployment,
+    CheckoutUnrendered,
+    RemoveDirectory,
+    SwitchDeployment,
+    WriteFile,
+    RemoveFile,
+    DaemonReload,
+    CreateTmpfiles,
+    EnableUnit,
+    DisableUnit,
+    StartUnit,
+    StopUnit,
+    ForgetFailure,
+    DeleteRuntimeState,
+]

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Apply a plan: the one place that changes a container on the host."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from . import _actions as actions
+from . import _io, _runtime, _systemctl
+from ._info_file import info_file
+from ._ostree import Repository
+
+
+@dataclass(frozen=True)
+class Context:
+    """What actions need besides themselves.
+
+    ``layers`` are the commits of the image's layers, lowest first; ``ready_delay`` and ``ready_timeout`` are in seconds.
+    """
+
+    runtime: str
+    repository: Repository
+    layers: Sequence[str] = ()
+    ready_delay: float = 3.0
+    ready_timeout: float = 60.0
+
+
+def apply(plan: Sequence[actions.Action], context: Context) -> None:
+    """Carry out the actions in order; raises the first error."""
+    for action in plan:
+        _HANDLERS[type(action)](action, context)
+
+
+def _check_out(action: actions.CheckoutDeployment, context: Context) -> None:
+    """Make the deployment beside its slot, then rename it into the slot: a slot is whole or not there."""
+    deployment = action.deployment
+    folder, name = os.path.split(deployment.directory)
+    staging = os.path.join(folder, f".{name}.new")
+    _io.remove_tree(staging)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    os.mkdir(staging, mode=0o755)
+    try:
+        context.repository.checkout(context.layers, os.path.join(staging, "rootfs"))
+        for file in (*deployment.files, info_file(deployment)):
+            if file.path.startswith(deployment.directory + "/"):
+                _write(file.path.replace(deployment.directory, staging, 1), file.content, file.mode)
+    except BaseException:
+        _io.remove_tree(staging)
+        raise
+    _io.remove_tree(deployment.directory)
+    os.rename(staging, deployment.directory)
+    _io.sync_directory(folder)
+
+
+def _write(path: str, content: str, mode: int) -> None:
+    _io.write_file(path, content.encode("utf-8", "surrogateescape"), mode=mode)
+
+
+def _switch(action: actions.SwitchDeployment, context: Context) -> None:
+    _io.replace_link(action.link, action.directory)
+
+
+def _write_file(action: actions.WriteFile, context: Context) -> None:
+    _write(action.file.path, action.file.content, action.file.mode)
+
+
+def _stop(action: actions.StopUnit, context: Context) -> None:
+    """Stop the unit; what the runtime still has of the container afterwards is killed and deleted."""
+    _systemctl.stop(action.unit)
+    container = action.unit[: -len(".service")]
+    if _runtime.knows_container(container):
+        _runtime.delete_container(context.runtime, container)
+
+
+def _start(action: actions.StartUnit, context: Context) -> None:
+    _systemctl.start(action.unit, ready_delay=context.ready_delay, ready_timeout=context.ready_timeout)
+
+
+_HANDLERS: Mapping[type, Callable[[Any, Context], None]] = {
+    actions.CheckoutDeployment: _check_out,
+    actions.RemoveDirectory: lambda action, context: _io.remove_tree(action.path),
+    actions.SwitchDeployment: _switch,
+    actions.WriteFile: _write_file,
+    actions.RemoveFile: lambda action, context: _io.remove_file(action.path),
+    actions.DaemonReload: lambda action, context: _systemctl.daemon_reload(),
+    actions.CreateTmpfiles: lambda action, context: _systemctl.create_tmpfiles(action.path),
+    actions.EnableUnit: lambda action, context: _systemctl.enable(action.unit),
+    actions.DisableUnit: lambda action, context: _systemctl.disable(action.unit),
+    actions.StartUnit: _start,
+    actions.StopUnit: _stop,
+    actions.ForgetFailure: lambda action, context: _systemctl.forget_failure(action.unit),
+    actions.DeleteRuntimeState: lambda action, context: _runtime.delete_container(context.runtime, action.name),
+}

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""GVariant, as far as OSTree's commit and dirtree objects need it (pure).
+
+Little-endian framing offsets stand at the end of a container, as wide as the container's size needs:
+https://docs.gtk.org/glib/gvariant-specification-1.0.html section 2.5. The types are in libostree's ostree-core.h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Node:
+    """Where the content of an entry is: checksum of its file or dirtree object, and of its dirmeta object."""
+
+    checksum: str
+    meta: str | None
+
+
+def offset_size(size: int) -> int:
+    return 1 if size <= 0xFF else 2 if size <= 0xFFFF else 4 if size <= 0xFFFFFFFF else 8
+
+
+def offset(data: bytes, index: int) -> int:
+    """Return the framing offset that is ``index`` before the last one."""
+    width = offset_size(len(data))
+    end = len(data) - index * width
+    return int.from_bytes(data[end - width : end], "little")
+
+
+def elements(data: bytes, *, alignment: int) -> Iterator[bytes]:
+    """Yield the elements, of variable size, of an array."""
+    if not data:
+        return
+    start, width, ends = 0, offset_size(len(data)), offset(data, 0)
+    for position in range(ends, len(data), width):
+        end = int.from_bytes(data[position : position + width], "little")
+        yield data[start:end]
+        start = end + -end % alignment
+
+
+def string_metadata(commit: bytes) -> dict[str, str]:
+    """Return the strings of a commit's metadata: ``a{sv}``, the first member of ``(a{sv}aya(say)sstayay)``."""
+    found = {}
+    for entry in elements(commit[: offset(commit, 0)], alignment=8):
+        end = offset(entry, 0)
+        value, _zero, kind = entry[end + -end % 8 : len(entry) - offset_size(len(entry))].rpartition(b"\0")
+        if kind == b"s":
+            found[entry[: end - 1].decode()] = value[:-1].decode()
+    return found
+
+
+def children_of(dirtree: bytes) -> Iterator[tuple[str, Node]]:
+    """Yield name and node of all that a dirtree ``(a(say)a(sayay))`` lists: files, then directories."""
+    end = offset(dirtree, 0)
+    for entry in elements(dirtree[:end], alignment=1):
+        first = offset(entry, 0)
+        checksum = entry[first : len(entry) - offset_size(len(entry))]
+        yield entry[: first - 1].decode(), Node(checksum=checksum.hex(), meta=None)
+    for entry in elements(dirtree[end : len(dirtree) - offset_size(len(dirtree))], alignment=1):
+        first, second, width = offset(entry, 0), offset(entry, 1), offset_size(len(entry))
+        meta = entry[second : len(entry) - 2 * width]
+        yield entry[: first - 1].decode(), Node(checksum=entry[first:second].hex(), meta=meta.hex())
+
+
+def commit_root(commit: bytes) -> Node:
+    """Return the root directory of a commit ``(a{sv}aya(say)sstayay)``: the last two members."""
+    end = offset(commit, 5)
+    return Node(checksum=commit[end - 32 : end].hex(), meta=commit[end : end + 32].hex())

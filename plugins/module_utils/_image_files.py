@@ -1,0 +1,93 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read what rendering needs from an image in the store: from its commits, never from a path of the host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ._errors import InvalidInputError
+from ._layer_tree import Placed, merge_layers
+from ._ostree import Repository
+from ._render import ExportsManifest, ImageFiles, parse_exports_manifest
+from ._tmpfiles import MissingSource
+
+_MAX_TEMPLATE = 4 * 1024 * 1024
+
+
+class ImageTree:
+    """The files that the layers of an image (commits, lowest first) show together."""
+
+    def __init__(self, repository: Repository, commits: Sequence[str]) -> None:
+        self._repository = repository
+        self._commits = commits
+
+    def list(self, folder: str) -> dict[str, Placed]:
+        """Return all below a folder of the image's root, path to entry; empty when there is no such folder.
+
+        Raises ``InvalidInputError`` when the folder is not a directory in the image.
+        """
+        listings = []
+        for commit in self._commits:
+            root = self._repository.ls(commit, "/") or []
+            below = self._repository.ls(commit, folder, recursive=True) or []
+            listings.append([*root, *(entry for entry in below if entry.path != folder)])
+        merged = merge_layers(listings)
+        top = merged.get(folder)
+        if top is not None and top.entry.type != "d":
+            raise InvalidInputError(f"'{folder}' of the image is not a directory: rebuild the image without the link")
+        return {path: placed for path, placed in merged.items() if path.startswith(folder + "/")}
+
+    def read(self, listing: dict[str, Placed], path: str) -> str | None:
+        """Return the text of a file, None when it is missing; a link is an error, as is what is not UTF-8."""
+        placed = listing.get(path)
+        if placed is None:
+            return None
+        if placed.entry.type != "-":
+            raise InvalidInputError(f"'{path}' of the image is not a regular file: rebuild the image with a file there")
+        if placed.entry.size > _MAX_TEMPLATE:
+            raise InvalidInputError(f"'{path}' of the image is larger than {_MAX_TEMPLATE} bytes")
+        content = self._repository.cat(self._commits[placed.layer], path)
+        try:
+            return (content or b"").decode("utf-8")
+        except UnicodeDecodeError as exc:
+            raise InvalidInputError(f"'{path}' of the image is not UTF-8 text: {exc}") from exc
+
+    def is_regular_file(self, path: str) -> bool:
+        """Tell whether the image shows a regular file at ``path``."""
+        folder, _slash, _name = path.rstrip("/").rpartition("/")
+        try:
+            listings = [self._repository.ls(commit, folder or "/") or [] for commit in self._commits]
+        except InvalidInputError:
+            return False
+        placed = merge_layers(listings).get(path.rstrip("/"))
+        return placed is not None and placed.entry.type == "-"
+
+
+def read_image_files(tree: ImageTree) -> ImageFiles:
+    """Return what the image brings under ``/exports``, and its user database when it brings no config.json."""
+    listing = tree.list("/exports")
+    manifest = tree.read(listing, "/exports/manifest.json")
+    config = tree.read(listing, "/exports/config.json")
+    template = tree.read(listing, "/exports/config.json.template")
+    passwd = group = None
+    if config is None and template is None:
+        etc = tree.list("/etc")
+        passwd, group = tree.read(etc, "/etc/passwd"), tree.read(etc, "/etc/group")
+    return ImageFiles(
+        config=config,
+        config_template=template,
+        service_template=tree.read(listing, "/exports/service.template"),
+        tmpfiles_template=tree.read(listing, "/exports/tmpfiles.template"),
+        manifest=parse_exports_manifest(manifest) if manifest is not None else ExportsManifest(),
+        passwd=passwd,
+        group=group,
+        has_host_files=any(path.startswith("/exports/hostfs/") for path in listing),
+    )
+
+
+def missing_source(tree: ImageTree, *, source: str, destination: str) -> MissingSource:
+    """Describe a bind source that the host lacks: a file is meant where the image has a file to mount it over."""
+    return MissingSource(path=source, is_file=tree.is_regular_file(destination))

@@ -1,0 +1,255 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Converge one image of the store: look, decide, pull or remove; and describe images for results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ._actions import PullImage, RemoveImage
+from ._errors import ImageNotFoundError, InvalidInputError, SystemContainerError
+from ._image_files import ImageTree, read_image_files
+from ._image_name import REF_PREFIX, ImageName, decode_ref, parse_image_name
+from ._layer_import import (
+    PullResult,
+    fetch_remote,
+    layer_commits,
+    pull,
+    read_config,
+    stored_image,
+)
+from ._models import Observed
+from ._oci_image import RemoteImage, SourceOptions, StoredImage
+from ._ostree import Repository
+from ._plan import NOTHING_TO_DO, Plan, state_diff
+from ._render import template_variables
+
+_TRANSPORTS = ("docker", "oci")
+_BLOB_REF = re.compile(REF_PREFIX + r"[0-9a-f]{64}\Z")
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """Which image is meant, and where it comes from; ``options`` is None when nothing says where."""
+
+    name: ImageName
+    options: SourceOptions | None
+
+    def source(self) -> SourceOptions:
+        """Return where the image comes from; raises ``InvalidInputError`` for an unqualified name with no source."""
+        if self.options is None:
+            raise InvalidInputError(
+                f"The image name '{self.name}' says no registry, and none is guessed: write it with its registry, such as"
+                f" 'registry.example.com/{self.name}', or say where it comes from with 'source'"
+            )
+        return self.options
+
+
+@dataclass(frozen=True)
+class ImageOutcome:
+    """What converging an image gave.
+
+    ``manifest_digest`` is what the name has, or would have, in the store. ``stored`` is the image with that digest, None
+    only in check mode when it is not stored yet; then ``remote`` is what the source says. ``result`` is of the pull.
+    """
+
+    plan: Plan
+    manifest_digest: str
+    stored: StoredImage | None = None
+    remote: RemoteImage | None = None
+    result: PullResult | None = None
+
+
+def image_request(name: str, params: Mapping[str, Any]) -> ImageRequest:
+    """Return what the options of a task mean; raises ``InvalidInputError`` for a name or source of the wrong form."""
+    parsed = parse_image_name(name)
+    source = params["source"]
+    if source is None:
+        source = f"docker://{parsed}" if parsed.qualified else None
+    elif source.partition(":")[0] not in _TRANSPORTS:
+        known = " or ".join(f"'{transport}:'" for transport in _TRANSPORTS)
+        raise InvalidInputError(f"source: '{source}' is not supported: it has to start with {known}")
+    if source is None:
+        return ImageRequest(parsed, None)
+    keys = ("username", "password", "authfile", "validate_certs", "cert_dir", "platform")
+    return ImageRequest(parsed, SourceOptions(source=source, **{key: params[key] for key in keys}))
+
+
+def converge_image(repository: Repository, request: ImageRequest, *, refresh: bool, check_mode: bool) -> ImageOutcome:
+    """Pull the image when it is missing or incomplete; with ``refresh``, also when the source has moved on."""
+    from ._image_proxy import ImageProxy
+
+    ref = request.name.ref
+    stored = stored_image(repository, ref) if repository.exists() else None
+    complete = stored is not None and _has_all_blobs(repository, stored)
+    if stored is not None and complete and not refresh:
+        return ImageOutcome(NOTHING_TO_DO, stored.manifest_digest, stored=stored)
+    with ImageProxy(request.source()) as proxy:
+        remote = fetch_remote(proxy)
+        plan = plan_pull(ref, stored, remote, complete=complete)
+        result = None
+        if plan.actions and not check_mode:
+            repository.create()
+            with repository.lock():
+                result = pull(repository, proxy, remote, refs=[ref])
+    current = stored_image(repository, ref) if result is not None or not plan.actions else None
+    return ImageOutcome(plan, remote.manifest_digest, stored=current, remote=remote, result=result)
+
+
+def stored_outcome(repository: Repository, name: ImageName) -> ImageOutcome:
+    """Return an image that has to be in the store; raises ``ImageNotFoundError`` when it is not."""
+    stored = stored_image(repository, name.ref) if repository.exists() else None
+    if stored is None:
+        raise ImageNotFoundError(
+            f"The image '{name}' is not in the store '{repository.path}': pull it with system_container_image, or set"
+            " 'pull: missing'"
+        )
+    return ImageOutcome(NOTHING_TO_DO, stored.manifest_digest, stored=stored)
+
+
+def plan_pull(ref: str, stored: StoredImage | None, remote: RemoteImage, *, complete: bool) -> Plan:
+    """Decide whether the image at the source has to be pulled: what counts is the platform's manifest digest."""
+    if complete and stored is not None and stored.manifest_digest == remote.manifest_digest:
+        return NOTHING_TO_DO
+    before = (
+        {"state": "present" if complete else "incomplete", "manifest_digest": stored.manifest_digest}
+        if stored
+        else {"state": "absent"}
+    )
+    after = {"state": "present", "manifest_digest": remote.manifest_digest}
+    return Plan((PullImage(ref, remote.manifest_digest),), state_diff(before, after, header=ref))
+
+
+def remove_image(
+    repository: Repository, name: ImageName, containers: Mapping[str, Observed], *, force: bool, check_mode: bool
+) -> Plan:
+    """Take the image's name out of the store; raises ``InvalidInputError`` when a container uses it."""
+    stored = stored_image(repository, name.ref) if repository.exists() else None
+    used_by = users_of(stored, containers) if stored else []
+    plan = plan_removal(name.ref, stored, used_by=used_by, force=force)
+    if plan.actions and not check_mode:
+        with repository.lock():
+            repository.delete_ref(name.ref)
+    return plan
+
+
+def plan_removal(ref: str, stored: StoredImage | None, *, used_by: Sequence[str], force: bool) -> Plan:
+    """Decide how an image leaves the store; raises ``InvalidInputError`` when a container uses it."""
+    if stored is None:
+        return NOTHING_TO_DO
+    if used_by and not force:
+        raise InvalidInputError(
+            f"The image '{stored.name}' is used by {', '.join(used_by)}: remove these containers first, or set 'force'"
+        )
+    before = {"state": "present", "manifest_digest": stored.manifest_digest}
+    return Plan((RemoveImage(ref),), state_diff(before, {"state": "absent"}, header=ref))
+
+
+def users_of(stored: StoredImage, containers: Mapping[str, Observed]) -> list[str]:
+    """Return the containers that have a deployment of the image."""
+    return [
+        name
+        for name, observed in containers.items()
+        if any(
+            item.image_commit == stored.commit or item.manifest_digest == stored.manifest_digest
+            for item in observed.deployments
+        )
+    ]
+
+
+def list_images(
+    repository: Repository, names: Sequence[ImageName] | None, containers: Mapping[str, Observed]
+) -> list[dict[str, Any]]:
+    """Return the named images that are stored, all of them without names, sorted by name."""
+    if not repository.exists():
+        return []
+    refs = [name.ref for name in names] if names is not None else _image_refs(repository)
+    images = [_describe_ref(repository, ref, containers) for ref in set(refs)]
+    return sorted((image for image in images if image), key=lambda image: str(image["name"]))
+
+
+def inspect_remote(request: ImageRequest) -> dict[str, Any]:
+    """Return what the source says of an image; nothing is stored."""
+    from ._image_proxy import ImageProxy
+
+    with ImageProxy(request.source()) as proxy:
+        return describe_remote(str(request.name), fetch_remote(proxy))
+
+
+def describe_outcome(
+    repository: Repository, name: ImageName, outcome: ImageOutcome, containers: Mapping[str, Observed]
+) -> dict[str, Any]:
+    """Return the image after it was converged: as stored, or in check mode as its source has it."""
+    if outcome.stored is not None:
+        return describe_stored(repository, outcome.stored, used_by=users_of(outcome.stored, containers))
+    return describe_remote(str(name), outcome.remote) if outcome.remote is not None else {}
+
+
+def describe_pull(result: PullResult | None) -> dict[str, int]:
+    """Return what a pull did, zeroes when there was none."""
+    return {
+        "bytes_downloaded": result.bytes_downloaded if result else 0,
+        "layers_pulled": result.layers_pulled if result else 0,
+        "layers_reused": result.layers_reused if result else 0,
+        "dropped_entries": result.dropped if result else 0,
+    }
+
+
+def describe_remote(name: str, remote: RemoteImage) -> dict[str, Any]:
+    """Return what is known of an image at its source."""
+    return {
+        "name": name,
+        "manifest_digest": remote.manifest_digest,
+        "config_digest": remote.manifest.config.digest,
+        "layers": [{"digest": layer.digest, "size": layer.size} for layer in remote.manifest.layers],
+        "size": sum(layer.size for layer in remote.manifest.layers),
+    }
+
+
+def describe_stored(repository: Repository, stored: StoredImage, *, used_by: Sequence[str]) -> dict[str, Any]:
+    """Return a stored image as ``system_container_image_info`` lists it; a damaged one with the reason."""
+    manifest = stored.manifest
+    described: dict[str, Any] = {
+        "name": stored.name,
+        "ref": stored.ref,
+        "commit": stored.commit,
+        "manifest_digest": stored.manifest_digest,
+        "index_digest": stored.index_digest,
+        "config_digest": manifest.config.digest,
+        "layers": [{"digest": layer.digest, "size": layer.size} for layer in manifest.layers],
+        "size": sum(layer.size for layer in manifest.layers),
+        "source": stored.source,
+        "used_by": list(used_by),
+        "broken": None,
+    }
+    try:
+        config = read_config(repository, stored)
+        files = read_image_files(ImageTree(repository, layer_commits(repository, manifest)))
+        described.update(created=config.created, labels=dict(config.labels), variables=template_variables(files))
+        described["platform"] = "/".join(part for part in (config.os, config.architecture, config.variant) if part)
+    except SystemContainerError as exc:
+        described.update(created=None, labels={}, variables={}, platform=None, broken=str(exc))
+    return described
+
+
+def _has_all_blobs(repository: Repository, stored: StoredImage) -> bool:
+    manifest = stored.manifest
+    return all(repository.resolve(blob.ref) is not None for blob in (manifest.config, *manifest.layers))
+
+
+def _image_refs(repository: Repository) -> list[str]:
+    """Return the refs that are names of images; layers and config blobs are 64 hex digits (an image has a tag)."""
+    return [ref for ref in repository.refs() if not _BLOB_REF.match(ref)]
+
+
+def _describe_ref(repository: Repository, ref: str, containers: Mapping[str, Observed]) -> dict[str, Any] | None:
+    try:
+        stored = stored_image(repository, ref)
+    except SystemContainerError as exc:
+        return {"name": decode_ref(ref[len(REF_PREFIX) :]), "ref": ref, "broken": str(exc)}
+    return describe_stored(repository, stored, used_by=users_of(stored, containers)) if stored else None

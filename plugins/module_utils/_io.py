@@ -1,0 +1,139 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files, links, directories and locks on the host: written so that a crash leaves the old state or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+
+from ._errors import InvalidInputError, LockedError
+from ._models import FileState
+
+LOCK_TIMEOUT = 60.0
+"""Seconds to wait for another run that holds a lock."""
+
+
+def read_state(path: str) -> FileState | None:
+    """Return the file at ``path``, None when there is none. A link is read as a link, its target not followed."""
+    try:
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            return FileState(content=os.fsencode(os.readlink(path)), mode=0o777, mtime=status.st_mtime, is_link=True)
+        if not stat.S_ISREG(status.st_mode):
+            raise InvalidInputError(f"'{path}' is not a regular file: move it away")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        return FileState(content=file.read(), mode=stat.S_IMODE(status.st_mode), mtime=status.st_mtime)
+
+
+def write_file(path: str, content: bytes, *, mode: int) -> None:
+    """Write a file under a temporary name beside ``path``, sync it, and rename it into place."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=".system-containers-", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    sync_directory(folder)
+
+
+def replace_link(link: str, target: str) -> None:
+    """Point ``link`` at ``target`` in one step, whether or not it exists."""
+    folder, name = os.path.split(link)
+    temporary = os.path.join(folder, f".{name}.link")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    os.symlink(target, temporary)
+    os.rename(temporary, link)
+    sync_directory(folder)
+
+
+def remove_file(path: str) -> None:
+    """Remove a file or a link if it is there; an emptied drop-in folder (``*.d``) of a unit goes with it."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    folder = os.path.dirname(path)
+    if folder.endswith(".service.d"):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory (or a file or link in its place) and all below it, following no link, if it is there.
+
+    It is renamed out of the way first, so that a crash leaves no half directory under its name.
+    """
+    folder, name = os.path.split(path)
+    doomed = os.path.join(folder, f".{name}.removed")
+    _remove_anything(doomed)
+    try:
+        os.rename(path, doomed)
+    except FileNotFoundError:
+        return
+    _remove_anything(doomed)
+
+
+def _remove_anything(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def sync_directory(path: str) -> None:
+    """Make the entries of a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: str, *, what: str, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
+    """Hold the exclusive flock(2) on ``path`` (made when missing); ``LockedError`` after ``timeout`` seconds."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _wait_for_lock(descriptor, what=what, timeout=timeout)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for_lock(descriptor: int, *, what: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as exc:
+            if exc.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+        if time.monotonic() >= deadline:
+            raise LockedError(
+                f"Another run is changing {what}, and did not end within {timeout:g} seconds: try again later"
+            )
+        time.sleep(0.05)

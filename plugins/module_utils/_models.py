@@ -1,0 +1,258 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a container should be, what it is, and what is done about it: plain values, compared by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+Value = Union[str, int, float, bool, list, dict]
+"""A value that a template variable may have; lists and dicts only where a template takes raw JSON."""
+
+KEEP = 2
+"""Deployments kept on the host for each container, the active one included."""
+
+SCHEMA = 1
+"""Version of the record under the key ``system-containers`` of a deployment's ``info``."""
+
+RENDERER = 1
+"""Version of the rules that turn an image and values into files."""
+
+
+@dataclass(frozen=True)
+class GeneratedFile:
+    """A text file that this collection writes; ``mode`` holds the permission bits."""
+
+    path: str
+    content: str
+    mode: int
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the content as written (UTF-8)."""
+        return hashlib.sha256(self.content.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a deployment is made from: the same inputs never make a second deployment."""
+
+    manifest_digest: str
+    values: Mapping[str, Value]
+    runtime: str
+
+    def same_as(self, other: Inputs | None) -> bool:
+        """Tell whether both make the same deployment; ``1`` and ``true`` are equal to Python, but not to a template."""
+        return other is not None and self._key() == other._key()
+
+    def _key(self) -> str:
+        return json.dumps([self.manifest_digest, self.values, self.runtime], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A checked-out image with the files that were rendered for it, in one slot of a container.
+
+    ``inputs`` is None for a deployment that Atomic left, whose user values are not told apart from computed ones.
+    ``values`` are all values that rendering used; ``created`` is in seconds since the epoch.
+    """
+
+    name: str
+    slot: int
+    directory: str
+    id: str
+    image: str
+    image_id: str
+    image_commit: str
+    index_digest: str | None
+    inputs: Inputs | None
+    values: Mapping[str, Any]
+    has_service: bool
+    use_links: bool
+    files: tuple[GeneratedFile, ...]
+    created: int
+
+    @property
+    def manifest_digest(self) -> str | None:
+        """Digest of the platform's manifest, None when Atomic did not record one."""
+        return self.inputs.manifest_digest if self.inputs else None
+
+
+@dataclass(frozen=True)
+class BrokenSlot:
+    """A slot's directory that holds no usable deployment, and why; ``newer`` when a newer version wrote it."""
+
+    slot: int
+    directory: str
+    reason: str
+    newer: bool = False
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as found on the host; ``mtime`` is in seconds since the epoch. A link is never followed."""
+
+    content: bytes
+    mode: int
+    mtime: float
+    is_link: bool = False
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """What systemd knows of a unit (properties of ``systemctl show``, see org.freedesktop.systemd1(5)).
+
+    ``since`` is when the main process started, in seconds since the epoch; ``memory`` is in bytes, None where
+    the host does not account.
+    """
+
+    load: str = "not-found"
+    active: str = "inactive"
+    sub: str = "dead"
+    file_state: str = ""
+    need_daemon_reload: bool = False
+    pid: int | None = None
+    since: float | None = None
+    restarts: int = 0
+    result: str = "success"
+    exit_status: int = 0
+    memory: int | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the unit is up or on its way there, so that a change has to stop it."""
+        return self.active in ("active", "activating", "reloading", "deactivating", "refreshing")
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the unit starts at boot."""
+        return self.file_state == "enabled"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a container's files are on the host."""
+
+    name: str
+    root: str
+
+    @property
+    def link(self) -> str:
+        """The link that names the active deployment."""
+        return f"{self.root}/{self.name}"
+
+    @property
+    def unit_name(self) -> str:
+        """The systemd unit of the container."""
+        return f"{self.name}.service"
+
+    @property
+    def unit(self) -> str:
+        """The unit file that systemd reads."""
+        return f"/etc/systemd/system/{self.unit_name}"
+
+    @property
+    def drop_in(self) -> str:
+        """The drop-in that every system container gets."""
+        return f"/etc/systemd/system/{self.unit_name}.d/10-system-containers.conf"
+
+    @property
+    def tmpfiles(self) -> str:
+        """The tmpfiles.d(5) file."""
+        return f"/etc/tmpfiles.d/{self.name}.conf"
+
+    def slot(self, number: int) -> str:
+        """The directory of the deployment in slot ``number``."""
+        return f"{self.root}/{self.name}.{number}"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A container as found on the host.
+
+    ``files`` maps the path of each file that may belong to the container to its state, None when it is missing.
+    ``link_slot`` is the slot that the link leads to, ``active_slot`` the slot in use, found also without the link.
+    ``link_is_blocked`` tells that something other than a link is in the link's place, ``stale_runtime_state`` that the
+    runtime knows the container although its unit is not running. ``enablement_links`` are the links by which systemd
+    starts the unit at boot.
+    """
+
+    paths: Paths
+    deployments: tuple[Deployment, ...] = ()
+    broken: tuple[BrokenSlot, ...] = ()
+    has_link: bool = False
+    link_is_blocked: bool = False
+    link_slot: int | None = None
+    active_slot: int | None = None
+    files: Mapping[str, FileState | None] = field(default_factory=dict)
+    unit: UnitState = field(default_factory=UnitState)
+    stale_runtime_state: bool = False
+    enablement_links: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> Deployment | None:
+        """The deployment in use, None when there is none or it is broken."""
+        for deployment in self.deployments:
+            if deployment.slot == self.active_slot:
+                return deployment
+        return None
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything of the container is on the host; a unit or file of the same name may be somebody else's."""
+        return bool(self.deployments or self.broken or self.has_link) or self.owns_unit
+
+    @property
+    def owns_unit(self) -> bool:
+        """Whether the unit of this name is the container's: by its record, its drop-in, or where the unit leads to."""
+        if any(item.has_service for item in self.deployments) or self.files.get(self.paths.drop_in):
+            return True
+        unit = self.files.get(self.paths.unit)
+        return unit is not None and f"{self.paths.link}.".encode() in unit.content
+
+    @property
+    def own_unit(self) -> UnitState:
+        """The state of the container's unit; that of no unit when the unit of this name is somebody else's."""
+        return self.unit if self.owns_unit else UnitState()
+
+    @property
+    def own_files(self) -> dict[str, FileState]:
+        """The existing files that belong to the container, without those in its slots."""
+        recorded = {file.path for item in self.deployments for file in item.files}
+        if self.owns_unit:
+            recorded |= {self.paths.unit, self.paths.drop_in, self.paths.tmpfiles}
+        prefix = self.paths.root + "/"
+        return {
+            path: state
+            for path, state in self.files.items()
+            if state is not None and path in recorded and not path.startswith(prefix)
+        }
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What rendering takes from the host; ``capabilities`` are those of its bounding set, in the kernel's order."""
+
+    uid: int
+    gid: int
+    runtime: str
+    machine_id: str
+    capabilities: tuple[str, ...]
+
+
+def deployment_id(manifest_digest: str, files: tuple[GeneratedFile, ...], directory: str) -> str:
+    """Return the immutable id of a deployment: 12 hex digits over manifest digest and rendered files.
+
+    The slot's directory does not count, so that the same bytes have the same id in every slot.
+    """
+    total = hashlib.sha256(manifest_digest.encode())
+    for item in files:
+        for part in (item.path, f"{item.mode:04o}", item.content):
+            total.update(b"\0" + part.replace(directory, "").encode("utf-8", "surrogateescape"))
+    return total.hexdigest()[:12]

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Look at the host: what is there of a container, and what rendering needs to know. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Sequence
+
+from ._capabilities import capability_names
+from ._errors import InvalidInputError, NewerSchemaError
+from ._info_file import parse_info
+from ._io import read_state
+from ._models import BrokenSlot, Deployment, FileState, HostFacts, Observed, Paths, UnitState
+from ._runtime import knows_container
+from ._systemctl import show_units
+
+_SLOT = re.compile(r"(?P<name>.+)\.(?P<slot>[0-9]+)\Z")
+
+
+def observe_containers(root: str, names: Sequence[str]) -> dict[str, Observed]:
+    """Return each named container as found below ``root``, with one call of systemctl for all."""
+    paths = [Paths(name=name, root=root) for name in names]
+    units = show_units([item.unit_name for item in paths])
+    return {item.name: _observe(item, units[item.unit_name]) for item in paths}
+
+
+def container_names(root: str) -> list[str]:
+    """Return the names of all containers below ``root``, sorted: those with a link or with a slot."""
+    names = set()
+    try:
+        entries = list(os.scandir(root))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        match = _SLOT.match(entry.name)
+        if match and entry.is_dir(follow_symlinks=False):
+            names.add(match.group("name"))
+        elif entry.is_symlink():
+            names.add(entry.name)
+    return sorted(names)
+
+
+def observe_host(runtime: str) -> HostFacts:
+    """Return what rendering takes from the host."""
+    return HostFacts(
+        uid=os.getuid(),
+        gid=os.getgid(),
+        runtime=runtime,
+        machine_id=_read_line("/etc/machine-id"),
+        capabilities=_capabilities(),
+    )
+
+
+def is_missing(path: str) -> bool:
+    """Tell whether nothing is at ``path`` on the host."""
+    return not os.path.exists(path)
+
+
+def _observe(paths: Paths, unit: UnitState) -> Observed:
+    deployments: list[Deployment] = []
+    broken: list[BrokenSlot] = []
+    for slot in _slots(paths):
+        found = _read_slot(paths, slot)
+        if isinstance(found, Deployment):
+            deployments.append(found)
+        else:
+            broken.append(found)
+    link_slot = _link_slot(paths)
+    files = _observe_files(paths, deployments)
+    enablement = tuple(sorted(glob.glob(f"/etc/systemd/system/*.*/{glob.escape(paths.unit_name)}")))
+    return Observed(
+        paths=paths,
+        deployments=tuple(deployments),
+        broken=tuple(broken),
+        has_link=os.path.islink(paths.link),
+        link_is_blocked=os.path.lexists(paths.link) and not os.path.islink(paths.link),
+        link_slot=link_slot,
+        active_slot=_active_slot(paths, deployments, files, link_slot=link_slot),
+        files=files,
+        unit=unit,
+        stale_runtime_state=not unit.running and knows_container(paths.name),
+        enablement_links=enablement,
+    )
+
+
+def _slots(paths: Paths) -> list[int]:
+    numbers = []
+    for path in glob.glob(f"{glob.escape(paths.link)}.*"):
+        suffix = path[len(paths.link) + 1 :]
+        if suffix.isdigit() and os.path.isdir(path) and not os.path.islink(path):
+            numbers.append(int(suffix))
+    return sorted(numbers)
+
+
+def _read_slot(paths: Paths, slot: int) -> Deployment | BrokenSlot:
+    directory = paths.slot(slot)
+    try:
+        state = read_state(f"{directory}/info")
+        if state is None or state.is_link:
+            return BrokenSlot(slot, directory, "it has no info file")
+        text = state.content.decode("utf-8", "surrogateescape")
+        return parse_info(text, name=paths.name, slot=slot, directory=directory)
+    except NewerSchemaError as exc:
+        return BrokenSlot(slot, directory, str(exc), newer=True)
+    except InvalidInputError as exc:
+        return BrokenSlot(slot, directory, str(exc))
+
+
+def _link_slot(paths: Paths) -> int | None:
+    """Return the slot that the link leads to, None when it leads to none of the container's."""
+    try:
+        match = _SLOT.match(os.path.basename(os.readlink(paths.link).rstrip("/")))
+        if match is None or match.group("name") != paths.name:
+            return None
+        slot = int(match.group("slot"))
+        return slot if os.path.samefile(paths.link, paths.slot(slot)) else None
+    except OSError:
+        return None
+
+
+def _active_slot(
+    paths: Paths, deployments: Sequence[Deployment], files: dict[str, FileState | None], *, link_slot: int | None
+) -> int | None:
+    """Find the slot in use: the one whose unit is installed, else the one of the link, else the newest."""
+    unit = files.get(paths.unit)
+    matching = [
+        deployment.slot
+        for deployment in deployments
+        for file in deployment.files
+        if unit is not None
+        and file.path == paths.unit
+        and file.content.encode("utf-8", "surrogateescape") == unit.content
+    ]
+    if len(matching) == 1:
+        return matching[0]
+    if link_slot is not None:
+        return link_slot
+    newest = max(deployments, key=lambda item: item.created, default=None)
+    return newest.slot if newest else None
+
+
+def _observe_files(paths: Paths, deployments: Sequence[Deployment]) -> dict[str, FileState | None]:
+    known = {paths.unit, paths.drop_in, paths.tmpfiles}
+    for deployment in deployments:
+        known.update([*(file.path for file in deployment.files), f"{deployment.directory}/info"])
+    return {path: read_state(path) for path in sorted(known)}
+
+
+def _capabilities() -> tuple[str, ...]:
+    """Return the names in the bounding set of this process (CapBnd of proc(5))."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        line = next((line for line in status if line.startswith("CapBnd:")), "CapBnd: 0")
+    return capability_names(int(line.split()[1], 16))
+
+
+def _read_line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.readline().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,204 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The OSTree repository: whatever writes to it runs ``ostree``, whatever only reads is in ``_ostree_reader``."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, cast
+
+from ._errors import CommandError, LockedError, StoreError
+from ._ostree_reader import COMMIT, IMPLIED_PARENTS, Entry, RepositoryReader, checked_commit, checked_ref
+from ._runner import Completed, command_environment, find_tool, run
+
+__all__ = ["IMPLIED_PARENTS", "Entry", "Repository", "TarCommit"]
+
+MAX_METADATA_STRING = 100 * 1024
+"""Bytes that one metadata value may have: Linux limits one argv string to 128 KiB."""
+
+_TIMEOUT = 600.0
+_F_SETPIPE_SZ, _PIPE_SIZE = 1031, 1024 * 1024
+_UTF8 = {"LC_ALL": "C.UTF-8"}
+"""libarchive, and ostree with it, aborts at a UTF-8 name in a PAX header unless the locale is UTF-8."""
+_LOCK_NAME = "system-containers.lock"
+
+
+class TarCommit:
+    """A running ``ostree commit --tree=tar=-``: ``write`` a tar, then ``finish``; ``abort`` ends it on every path."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [find_tool(argv[0]), *argv[1:]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env=command_environment(_UTF8),
+        )
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self._stdin(), _F_SETPIPE_SZ, _PIPE_SIZE)
+
+    def write(self, buffers: Sequence[bytes | memoryview]) -> None:
+        """Write ``buffers``; ``StoreError`` with what ostree said when it takes no more."""
+        data = memoryview(buffers[0] if len(buffers) == 1 else b"".join(buffers))
+        try:
+            while data:
+                data = data[os.write(self._stdin(), data) :]
+        except BrokenPipeError as exc:
+            self._process.wait(_TIMEOUT)
+            raise self._failed() from exc
+
+    def finish(self) -> str:
+        """Close the stream and return the commit; ``StoreError`` with what ostree said when there is none."""
+        output, _unused = self._process.communicate(timeout=_TIMEOUT)
+        commit = output.decode("ascii", "replace").strip()
+        if self._process.returncode != 0 or not COMMIT.match(commit):
+            raise self._failed()
+        return commit
+
+    def _stdin(self) -> int:
+        return cast("IO[bytes]", self._process.stdin).fileno()
+
+    def _failed(self) -> StoreError:
+        """Return the error with the last line that ostree wrote."""
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1] if lines else f"ostree ended with exit code {self._process.poll()}"
+        return StoreError(f"A layer cannot be stored in the OSTree repository: {reason}")
+
+    def abort(self) -> None:
+        """Kill the process if it still runs and wait for its end; harmless after ``finish``."""
+        if self._process.poll() is None:
+            self._process.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        self._process.wait()
+        self._stderr.close()
+
+
+@dataclass(frozen=True)
+class Repository(RepositoryReader):
+    """An OSTree repository at ``path``."""
+
+    def create(self, mode: str = "bare") -> None:
+        """Create the repository, with its parent directories, unless there is one."""
+        if not self.exists():
+            os.makedirs(self.path, mode=0o755, exist_ok=True)
+            self._ostree("init", f"--mode={mode}")
+
+    def set_ref(self, ref: str, commit: str) -> None:
+        """Let ``ref`` name ``commit``, whether or not it exists."""
+        self._ostree("refs", "--force", f"--create={checked_ref(ref)}", checked_commit(commit))
+
+    def delete_ref(self, ref: str) -> None:
+        """Delete ``ref``, and only it (``ostree refs --delete`` takes a prefix); nothing happens when it is absent."""
+        if self.resolve(ref) is not None:
+            self._ostree("refs", "--delete", ref)
+            if self.resolve(ref) is not None:
+                raise StoreError(f"The ref '{ref}' of '{self.path}' cannot be deleted")
+
+    def commit_files(self, files: Mapping[str, bytes], *, metadata: Mapping[str, str], ref: str | None = None) -> str:
+        """Commit ``files`` (name to content, owned by root, 0644) and return the commit.
+
+        The same content gives the same commit. With ``ref``, that names the commit afterwards.
+        """
+        archive = b"".join(_tar_member(name, content) for name, content in sorted(files.items()))
+        argv = self._commit_argv("tar=-", metadata=metadata, ref=ref)
+        return self._committed(argv, stdin=archive + bytes(1024))
+
+    def commit_tree_of(self, commit: str, *, metadata: Mapping[str, str], ref: str | None = None) -> str:
+        """Commit the tree of ``commit`` again with other ``metadata`` and return the new commit."""
+        argv = self._commit_argv(f"ref={checked_commit(commit)}", metadata=metadata, ref=ref)
+        return self._committed(argv, stdin=None)
+
+    def commit_tar(self) -> TarCommit:
+        """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755)."""
+        return TarCommit(self._commit_argv("tar=-", metadata={}, ref=None))
+
+    def checkout(self, commits: Sequence[str], destination: str) -> None:
+        """Check out ``commits``, lowest first, one over the other, as hard links; whiteouts take effect.
+
+        ``destination`` has to be empty or missing. A directory of one layer replaces a file or a symbolic link of
+        another below it: ``ostree checkout --union`` fails at the file and **follows the link**, on the host, so these
+        are removed in between. ``StoreError`` where it is not clear that replacing is meant.
+        """
+        user = ["--user-mode"] if self.mode == "bare-user" else []
+        start = 0
+        for index, paths in [*sorted(self.replaced(commits).items()), (len(commits), [])]:
+            stdin = b"".join(checked_commit(commit).encode("ascii") + b"\0/\0" for commit in commits[start:index])
+            options = ["--require-hardlinks", "--union", "--whiteouts", *user, "--from-stdin"]
+            self._ostree("checkout", *options, destination, stdin=stdin)
+            for path in paths:
+                os.unlink(os.path.join(destination, path))
+            start = index
+
+    @contextlib.contextmanager
+    def lock(self, timeout: float = 60.0) -> Iterator[None]:
+        """Hold the repository's one writer lock; ``LockedError`` after ``timeout`` seconds. Not re-entrant."""
+        path = os.path.join(self.path, _LOCK_NAME)
+        deadline = time.monotonic() + timeout
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise StoreError(f"The OSTree repository '{self.path}' cannot be locked: {exc}") from exc
+        try:
+            while not _try_lock(descriptor):
+                if time.monotonic() >= deadline:
+                    raise LockedError(
+                        f"The OSTree repository '{self.path}' is in use by another run since more than {timeout:g} "
+                        "seconds: wait for its end and try again"
+                    )
+                time.sleep(0.05)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _ostree(self, command: str, *arguments: str, stdin: bytes | None = None) -> Completed:
+        argv = ["ostree", command, f"--repo={self.path}", *arguments]
+        try:
+            return run(argv, timeout=_TIMEOUT, stdin=stdin, env=_UTF8)
+        except CommandError as exc:
+            raise StoreError(f"The OSTree repository '{self.path}': {exc}") from exc
+
+    def _commit_argv(self, tree: str, *, metadata: Mapping[str, str], ref: str | None) -> list[str]:
+        """Timestamp, subject, parent and bindings are fixed: equal content gives an equal commit, as Atomic had it."""
+        target = "--orphan" if ref is None else f"--branch={checked_ref(ref)}"
+        fixed = ["--subject=", "--timestamp=@0", "--parent=none", "--no-bindings", "--tar-autocreate-parents"]
+        strings = [f"--add-metadata-string={key}={value}" for key, value in metadata.items()]
+        return ["ostree", "commit", f"--repo={self.path}", target, *fixed, *strings, f"--tree={tree}"]
+
+    def _committed(self, argv: Sequence[str], *, stdin: bytes | None) -> str:
+        commit = self._ostree(argv[1], *argv[3:], stdin=stdin).text.strip()
+        if not COMMIT.match(commit):
+            raise StoreError(f"The OSTree repository '{self.path}': ostree returned no commit but '{commit[:80]}'")
+        return commit
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _tar_member(name: str, content: bytes) -> bytes:
+    """Return a ustar member: a regular file of root's, 0644."""
+    header = bytearray(512)
+    fields = ((0, name.lstrip("/").encode()), (100, b"0000644"), (108, b"0000000"), (116, b"0000000"))
+    sizes = ((124, b"%011o" % len(content)), (136, b"00000000000"), (148, b" " * 8), (156, b"0"), (257, b"ustar\x0000"))
+    for start, field in fields + sizes:
+        header[start : start + len(field)] = field
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + content + bytes(-len(content) % 512)

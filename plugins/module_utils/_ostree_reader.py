@@ -1,0 +1,242 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading an OSTree repository from its own files: refs, metadata, files, listings.
+
+A run with nothing to do starts no process, no name inside an image can confuse a parser of listings, and no symbolic
+link of an image is ever followed (``ostree cat`` follows them). Every commit, dirtree and dirmeta object is checked
+against its checksum when it is read. Formats: https://ostreedev.github.io/ostree/repo/ and ostree-core.h.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import stat
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ._errors import InvalidInputError, StoreError
+from ._gvariant import Node, children_of, commit_root, string_metadata
+from ._layer_tree import Entry
+
+IMPLIED_PARENTS = "system-containers.implied-parents"
+"""Metadata of a layer: how many directories it does not list but only has as parents."""
+
+_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+COMMIT = re.compile(r"[0-9a-f]{64}\Z")
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
+_MODE = re.compile(r"^\s*mode\s*=\s*(\S+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class RepositoryReader:
+    """An OSTree repository at ``path``; its methods only read, and start no process."""
+
+    path: str
+
+    def exists(self) -> bool:
+        """Tell whether there is a repository."""
+        return os.path.isfile(os.path.join(self.path, "config")) and os.path.isdir(os.path.join(self.path, "objects"))
+
+    @functools.cached_property
+    def mode(self) -> str:
+        """The repository's mode, such as ``bare``."""
+        try:
+            with open(os.path.join(self.path, "config"), encoding="utf-8") as stream:
+                found = _MODE.search(stream.read())
+        except (OSError, ValueError) as exc:
+            raise StoreError(f"The OSTree repository '{self.path}' cannot be read: {exc}") from exc
+        return found.group(1) if found else "bare"
+
+    def resolve(self, ref: str) -> str | None:
+        """Return the commit that exactly ``ref`` names, or None.
+
+        The file below ``refs/heads`` is what libostree itself reads and replaces by rename; ``ostree rev-parse`` would
+        in addition guess at abbreviated checksums and remotes.
+        """
+        return _read_ref(os.path.join(self.path, "refs/heads", checked_ref(ref)))
+
+    def refs(self, prefix: str = "ociimage") -> dict[str, str]:
+        """Return all refs below ``prefix`` with their commits."""
+        heads = os.path.join(self.path, "refs/heads")
+        found: dict[str, str] = {}
+        for folder, _folders, names in os.walk(os.path.join(heads, checked_ref(prefix))):
+            for name in names:
+                path = os.path.join(folder, name)
+                commit = _read_ref(path) if _REF.match(name) else None
+                if commit is not None:
+                    found[os.path.relpath(path, heads)] = commit
+        return found
+
+    def metadata(self, commit: str) -> dict[str, str]:
+        """Return the metadata of ``commit`` that are strings."""
+        return string_metadata(self._object(commit, "commit"))
+
+    def cat(self, commit: str, path: str) -> bytes | None:
+        """Return the content of the file at ``path``, None when it is absent.
+
+        ``InvalidInputError`` when it, or one of its parents, is a symbolic link, or when it is a directory.
+        """
+        node = self._find(commit, path)
+        if node is None:
+            return None
+        if node.meta is None and self._file_entry(node.checksum, path).type == "-":
+            return self._read(node.checksum, "file")
+        kind = "a symbolic link" if node.meta is None else "a directory"
+        raise InvalidInputError(f"'{path}' in the image is {kind}, not a regular file: it is not read")
+
+    def ls(self, commit: str, path: str, *, recursive: bool = False) -> list[Entry] | None:
+        """Return the entry at ``path`` and what is in it (with ``recursive``, all below), None when it is absent.
+
+        ``InvalidInputError`` when a parent of ``path`` is a symbolic link.
+        """
+        node = self._find(commit, path)
+        if node is None:
+            return None
+        root = "/" + "/".join(_components(path))
+        return list(self._walk(node, root, depth=-1 if recursive else 1))
+
+    def _object_path(self, checksum: str, kind: str) -> str:
+        return os.path.join(self.path, "objects", checksum[:2], f"{checksum[2:]}.{kind}")
+
+    def _read(self, checksum: str, kind: str) -> bytes:
+        try:
+            with open(self._object_path(checked_commit(checksum), kind), "rb") as stream:
+                return stream.read()
+        except OSError as exc:
+            raise StoreError(f"The OSTree repository '{self.path}' lacks object {checksum}.{kind}: {exc}") from exc
+
+    def _object(self, checksum: str, kind: str) -> bytes:
+        data = self._read(checksum, kind)
+        if hashlib.sha256(data).hexdigest() != checksum:
+            raise StoreError(f"The OSTree repository '{self.path}' is damaged: object {checksum}.{kind} was changed")
+        return data
+
+    def _root(self, commit: str) -> Node:
+        return commit_root(self._object(commit, "commit"))
+
+    def _find(self, commit: str, path: str) -> Node | None:
+        node, reached = self._root(commit), ""
+        for name in _components(path):
+            if node.meta is None:
+                if self._file_entry(node.checksum, reached).type == "l":
+                    raise InvalidInputError(
+                        f"'{reached}' in the image is a symbolic link: '{path}' is not read through it"
+                    )
+                return None
+            found = dict(children_of(self._object(node.checksum, "dirtree"))).get(name)
+            if found is None:
+                return None
+            node, reached = found, f"{reached}/{name}"
+        return node
+
+    def _walk(self, node: Node, path: str, *, depth: int) -> Iterator[Entry]:
+        if node.meta is None:
+            yield self._file_entry(node.checksum, path)
+            return
+        uid, gid, mode = struct.unpack(">III", self._object(node.meta, "dirmeta")[:12])
+        yield Entry(path=path, type="d", mode=stat.S_IMODE(mode), uid=uid, gid=gid)
+        if depth:
+            for name, child in sorted(children_of(self._object(node.checksum, "dirtree"))):
+                yield from self._walk(child, f"{path.rstrip('/')}/{name}", depth=depth - 1)
+
+    def replaced(self, commits: Sequence[str]) -> dict[int, list[str]]:
+        """Return what has to be removed before each layer: files and links that its directories replace.
+
+        Only directories that several layers have are walked, side by side, with the rules of whiteouts applied.
+        """
+        found: dict[int, list[str]] = {}
+        folders = [("", [(index, self._root(commit)) for index, commit in enumerate(commits)])]
+        while folders:
+            folder, nodes = folders.pop()
+            if len(nodes) < 2:
+                continue
+            visible: dict[str, str | list[tuple[int, Node]]] = {}
+            for index, node in nodes:
+                children = dict(children_of(self._object(node.checksum, "dirtree")))
+                for name in [name for name in children if name.startswith(_WHITEOUT)]:
+                    visible.pop(name[len(_WHITEOUT) :], None)
+                    del children[name]
+                if self._is_opaque(node):
+                    visible.clear()
+                for name, child in children.items():
+                    path, below = f"{folder}{name}", visible.get(name)
+                    if child.meta is None:
+                        visible[name] = child.checksum
+                    elif isinstance(below, list):
+                        below.append((index, child))
+                    else:
+                        if below is not None:
+                            self._checkreplaced(path, below, commit=commits[index], node=child)
+                            found.setdefault(index, []).append(path)
+                        visible[name] = layers = [(index, child)]
+                        folders.append((f"{path}/", layers))
+        return found
+
+    def _checkreplaced(self, path: str, checksum: str, *, commit: str, node: Node) -> None:
+        """Raise unless a directory may replace what lower layers have at ``path``.
+
+        Directories that the layer only implied would, over a symbolic link, have to follow it inside of the image.
+        """
+        if self._file_entry(checksum, path).type != "l" or self._is_opaque(node):
+            return
+        if self.metadata(commit).get(IMPLIED_PARENTS) != "0":
+            raise StoreError(
+                f"A layer of the image may put files below '/{path}', which is a symbolic link in a lower layer: this is "
+                "not supported, build the image so that they are put where the link leads"
+            )
+
+    def _is_opaque(self, node: Node) -> bool:
+        return any(name == _OPAQUE for name, _child in children_of(self._object(node.checksum, "dirtree")))
+
+    def _file_entry(self, checksum: str, path: str) -> Entry:
+        """Describe a file object: in mode ``bare`` by its inode, in ``bare-user`` by the xattr that stands for it."""
+        location = self._object_path(checksum, "file")
+        try:
+            found = os.lstat(location)
+            mode, uid, gid = found.st_mode, found.st_uid, found.st_gid
+            if self.mode == "bare-user":
+                uid, gid, mode = struct.unpack(">III", os.getxattr(location, "user.ostreemeta")[:12])
+            target = None
+            if stat.S_ISLNK(mode):
+                raw = os.readlink(location) if stat.S_ISLNK(found.st_mode) else self._read(checksum, "file").decode()
+                target = raw.rstrip("\0")
+        except (OSError, ValueError) as exc:
+            raise StoreError(f"The OSTree repository '{self.path}' lacks object {checksum}.file: {exc}") from exc
+        kind, size = ("-", found.st_size) if target is None else ("l", 0)
+        return Entry(path=path, type=kind, mode=stat.S_IMODE(mode), uid=uid, gid=gid, size=size, target=target)
+
+
+def checked_ref(ref: str) -> str:
+    if not _REF.match(ref):
+        raise StoreError(f"'{ref}' is not the name of an OSTree ref")
+    return ref
+
+
+def checked_commit(commit: str) -> str:
+    if not COMMIT.match(commit):
+        raise StoreError(f"'{commit[:80]}' is not an OSTree checksum (64 hex digits)")
+    return commit
+
+
+def _read_ref(path: str) -> str | None:
+    try:
+        with open(path, encoding="ascii") as stream:
+            commit = stream.read(128).strip()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except (OSError, ValueError) as exc:
+        raise StoreError(f"The OSTree ref '{path}' cannot be read: {exc}") from exc
+    return checked_commit(commit)
+
+
+def _components(path: str) -> list[str]:
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if ".." in names:
+        raise InvalidInputError(f"'{path}' is not a path inside an image: it has '..'")
+    return names

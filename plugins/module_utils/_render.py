@@ -1,0 +1,213 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Turn an image's templates and values into the files of a deployment.
+
+Deterministic: ids, clock and host facts are arguments. The same image, values and facts give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from ._errors import InvalidInputError
+from ._models import Deployment, GeneratedFile, HostFacts, Inputs, Paths, deployment_id
+from ._oci_image import ImageConfig
+from ._runtime_spec import bind_sources, default_runtime_spec, image_user, parse_runtime_spec
+from ._strict_json import load_json
+from ._systemd_unit import DEFAULT_UNIT_TEMPLATE, render_drop_in, start_stop_values, uses_pid_file
+from ._tmpfiles import MissingSource, default_tmpfiles
+from ._values import FORCED, HOST_DEFAULTS, host_values, substitute_json, substitute_text, variables
+
+FindMissing = Callable[[Sequence[tuple[str, str]]], Sequence[MissingSource]]
+"""Says which of the (source, destination) bind mounts have a source that the host lacks."""
+
+
+@dataclass(frozen=True)
+class ExportsManifest:
+    """``/exports/manifest.json`` of an image."""
+
+    default_values: Mapping[str, Any] = field(default_factory=dict)
+    no_container_service: bool = False
+    use_links: bool = True
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """The texts that an image brings for rendering, None for each that it lacks."""
+
+    config: str | None = None
+    config_template: str | None = None
+    service_template: str | None = None
+    tmpfiles_template: str | None = None
+    manifest: ExportsManifest = field(default_factory=ExportsManifest)
+    passwd: str | None = None
+    group: str | None = None
+    has_host_files: bool = False
+
+
+@dataclass(frozen=True)
+class ImageIdentity:
+    """How an image is told apart: its name as written, Atomic's image id, the store's commit and the index's digest."""
+
+    name: str
+    image_id: str
+    commit: str
+    index_digest: str | None
+    config: ImageConfig
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a deployment goes: the container's paths, the slot, and what the container already has."""
+
+    paths: Paths
+    slot: int
+    recorded_uuid: str | None
+    created: int
+
+
+def parse_exports_manifest(text: str) -> ExportsManifest:
+    """Parse ``/exports/manifest.json``; raises ``InvalidInputError`` for what is not of its form."""
+    file = "/exports/manifest.json of the image"
+    data = load_json(text, file=file)
+    defaults = data.get("defaultValues", {}) if isinstance(data, dict) else None
+    if not isinstance(defaults, dict):
+        raise InvalidInputError(f"{file}: defaultValues is not an object")
+    return ExportsManifest(
+        default_values={name: value for name, value in defaults.items() if value is not None},
+        no_container_service=data.get("noContainerService") is True,
+        use_links=data.get("useLinks") is not False,
+    )
+
+
+def render(
+    *,
+    image: ImageIdentity,
+    files: ImageFiles,
+    inputs: Inputs,
+    target: Target,
+    facts: HostFacts,
+    find_missing: FindMissing,
+) -> Deployment:
+    """Return the deployment that ``inputs`` make of an image in the target's slot.
+
+    Raises ``InvalidInputError`` when a variable has no value (all of them are named), or when what results is not
+    fit to run.
+    """
+    _check_supported(image, files)
+    paths, directory = target.paths, target.paths.slot(target.slot)
+    unit_template = files.service_template if files.service_template is not None else DEFAULT_UNIT_TEMPLATE
+    values = _all_values(image=image, files=files, inputs=inputs, target=target, facts=facts, unit=unit_template)
+    own = set(files.manifest.default_values) - set(inputs.values)
+    has_service = not files.manifest.no_container_service
+    _check_missing(files, unit_template if has_service else "", values)
+    config = _render_config(image, files, values, paths.name)
+    missing = find_missing(bind_sources(parse_runtime_spec(config, file=_config_name(files))))
+    if files.tmpfiles_template is not None:
+        tmpfiles = substitute_text(files.tmpfiles_template, values, file="tmpfiles.template", specifiers=own)
+    else:
+        tmpfiles = default_tmpfiles(missing, uid=facts.uid, gid=facts.gid)
+    generated = [GeneratedFile(path=f"{directory}/config.json", content=config, mode=0o600)]
+    if tmpfiles:
+        generated.append(GeneratedFile(path=f"{directory}/tmpfiles-{paths.name}.conf", content=tmpfiles, mode=0o644))
+        generated.append(GeneratedFile(path=paths.tmpfiles, content=tmpfiles, mode=0o644))
+    if has_service:
+        unit = substitute_text(unit_template, values, file="service.template", specifiers=own)
+        drop_in = render_drop_in(name=paths.name, runtime=inputs.runtime, unit=unit)
+        generated.append(GeneratedFile(path=f"{directory}/{paths.unit_name}", content=unit, mode=0o644))
+        generated.append(GeneratedFile(path=paths.unit, content=unit, mode=0o644))
+        generated.append(GeneratedFile(path=paths.drop_in, content=drop_in, mode=0o644))
+    return Deployment(
+        name=paths.name,
+        slot=target.slot,
+        directory=directory,
+        id=deployment_id(inputs.manifest_digest, tuple(generated), directory),
+        image=image.name,
+        image_id=image.image_id,
+        image_commit=image.commit,
+        index_digest=image.index_digest,
+        inputs=inputs,
+        values=values,
+        has_service=has_service,
+        use_links=files.manifest.use_links,
+        files=tuple(generated),
+        created=target.created,
+    )
+
+
+def template_variables(files: ImageFiles) -> dict[str, Any]:
+    """Return the variables that an image's templates leave to the user: name to default, None where there is none."""
+    used: set[str] = set()
+    for template in (files.config_template, files.service_template, files.tmpfiles_template):
+        used |= variables(template or "")
+    defaults = files.manifest.default_values
+    names = (used - set(FORCED) - set(HOST_DEFAULTS)) | set(defaults)
+    return {name: defaults.get(name) for name in sorted(names)}
+
+
+def _check_supported(image: ImageIdentity, files: ImageFiles) -> None:
+    unsupported = None
+    if files.has_host_files:
+        unsupported = "brings files for the host (/exports/hostfs)"
+    elif image.config.labels.get("atomic.run") == "once":
+        unsupported = "is to be run once and removed (label atomic.run=once)"
+    if unsupported:
+        raise InvalidInputError(
+            f"The image '{image.name}' {unsupported}, which this version of the collection does not support: use an"
+            " image that does not"
+        )
+
+
+def _all_values(
+    *, image: ImageIdentity, files: ImageFiles, inputs: Inputs, target: Target, facts: HostFacts, unit: str
+) -> dict[str, Any]:
+    """Merge values: forced over the user's over the image's defaults over the host's."""
+    name = target.paths.name
+    chosen = {**files.manifest.default_values, **inputs.values}
+    host = host_values(name=name, root=target.paths.root, facts=facts, user=chosen, recorded_uuid=target.recorded_uuid)
+    values: dict[str, Any] = {**host, **chosen}
+    values.update(DESTDIR=target.paths.slot(target.slot), NAME=name, HOST_UID=facts.uid, HOST_GID=facts.gid)
+    values.update(IMAGE_NAME=image.name, IMAGE_ID=image.image_id)
+    values.update(
+        start_stop_values(
+            name=name, runtime=inputs.runtime, pid_file=str(values["PIDFILE"]), detached=uses_pid_file(unit)
+        )
+    )
+    return values
+
+
+def _check_missing(files: ImageFiles, unit_template: str, values: Mapping[str, Any]) -> None:
+    templates = {
+        "config.json.template": files.config_template if files.config is None else None,
+        "service.template": unit_template,
+        "tmpfiles.template": files.tmpfiles_template,
+    }
+    missing = [
+        f"'{name}' ({file})"
+        for file, template in templates.items()
+        for name in sorted(variables(template or "") - set(values))
+    ]
+    if missing:
+        raise InvalidInputError(
+            f"The image's templates use variables without a value: {', '.join(missing)}: set them in 'values'"
+        )
+
+
+def _config_name(files: ImageFiles) -> str:
+    if files.config is not None:
+        return "config.json of the image"
+    return "config.json.template of the image" if files.config_template is not None else "config.json"
+
+
+def _render_config(image: ImageIdentity, files: ImageFiles, values: Mapping[str, Any], name: str) -> str:
+    """Return config.json: the image's own, else from its template, else from its OCI configuration."""
+    if files.config is not None:
+        return files.config
+    if files.config_template is not None:
+        return substitute_json(files.config_template, values, file="config.json.template")
+    user = image_user(image.config.user or "", passwd=files.passwd or "", group=files.group or "")
+    return default_runtime_spec(image.config, user=user, hostname=name)

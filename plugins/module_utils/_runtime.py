@@ -1,0 +1,53 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The OCI runtime: where it is, and what it knows of a container."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ._errors import MissingToolError
+from ._runner import run
+
+# A fixed order, not PATH: the path is written into units, and must not depend on who runs the module.
+_PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")
+_STATE_ROOT = "/run/runc"
+
+
+def find_runtime(name: str = "runc") -> str:
+    """Return the absolute path of the OCI runtime; raises ``MissingToolError`` when the host has none."""
+    for place in _PLACES:
+        path = f"{place}/{name}"
+        if os.access(path, os.X_OK):
+            return path
+    raise MissingToolError(
+        f"The OCI runtime '{name}' is not installed on this host: install it, for example the package '{name}'"
+    )
+
+
+def knows_container(container: str) -> bool:
+    """Tell whether the runtime has state for a container of that id (runc's default --root)."""
+    return os.path.isdir(f"{_STATE_ROOT}/{container}")
+
+
+def delete_container(runtime: str, container: str) -> None:
+    """Kill what is left of a container and delete the runtime's state of it."""
+    run([runtime, "delete", "--force", container])
+
+
+def observe_runtime() -> dict[str, Any]:
+    """Return path and version of the host's runtime, both None when it has none."""
+    try:
+        path = find_runtime()
+    except MissingToolError:
+        return {"path": None, "version": None}
+    return {"path": path, "version": runtime_version(path)}
+
+
+def runtime_version(runtime: str) -> str | None:
+    """Return the version that the runtime reports, such as ``1.1.5``."""
+    words = run([runtime, "--version"]).text.split()
+    return words[2] if len(words) > 2 else None

@@ -1,0 +1,172 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""systemd through ``systemctl``, ``systemd-tmpfiles`` and ``journalctl``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ._errors import CommandError, ServiceError
+from ._models import UnitState
+from ._runner import run
+
+START_TIMEOUT = 300.0
+"""Seconds that starting or stopping a unit may take; units have shorter limits of their own."""
+
+_PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Type",
+    "UnitFileState",
+    "NeedDaemonReload",
+    "MainPID",
+    "ExecMainStartTimestampMonotonic",
+    "ExecMainStatus",
+    "NRestarts",
+    "Result",
+    "MemoryCurrent",
+)
+_NOT_ACCOUNTED = 2**64 - 1
+_POLL = 0.1
+_JOURNAL_LINES = 15
+
+
+def show_units(units: Sequence[str]) -> dict[str, UnitState]:
+    """Return the state of each unit, by one call of ``systemctl show`` for all."""
+    if not units:
+        return {}
+    output = run(["systemctl", "show", f"--property={','.join(_PROPERTIES)}", "--", *units]).text
+    blocks = output.rstrip("\n").split("\n\n")
+    # systemctl answers in the order it was asked; Id may be another name of the same unit.
+    return {unit: parse_unit_state(block, now=_clocks()) for unit, block in zip(units, blocks)}
+
+
+def parse_unit_state(block: str, *, now: tuple[float, float]) -> UnitState:
+    """Parse one block of ``systemctl show``; ``now`` is (seconds since the epoch, seconds of the monotonic clock)."""
+    values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    started = _number(values.get("ExecMainStartTimestampMonotonic"))
+    memory = _number(values.get("MemoryCurrent"))
+    return UnitState(
+        load=values.get("LoadState", "not-found"),
+        active=values.get("ActiveState", "inactive"),
+        sub=values.get("SubState", "dead"),
+        file_state=values.get("UnitFileState", ""),
+        need_daemon_reload=values.get("NeedDaemonReload") == "yes",
+        pid=_number(values.get("MainPID")) or None,
+        since=now[0] - now[1] + started / 1e6 if started else None,
+        restarts=_number(values.get("NRestarts")) or 0,
+        result=values.get("Result", "success"),
+        exit_status=_number(values.get("ExecMainStatus")) or 0,
+        memory=memory if memory is not None and memory != _NOT_ACCOUNTED else None,
+    )
+
+
+def daemon_reload() -> None:
+    """Have systemd read its unit files again."""
+    run(["systemctl", "daemon-reload"])
+
+
+def enable(unit: str) -> None:
+    """Have ``unit`` start at boot."""
+    run(["systemctl", "enable", "--quiet", "--", unit])
+
+
+def disable(unit: str) -> None:
+    """Have ``unit`` not start at boot."""
+    run(["systemctl", "disable", "--quiet", "--", unit])
+
+
+def create_tmpfiles(path: str) -> None:
+    """Create what the tmpfiles.d file ``path`` lists."""
+    run(["systemd-tmpfiles", "--create", path])
+
+
+def start(unit: str, *, ready_delay: float, ready_timeout: float) -> None:
+    """Start ``unit`` and return when it is ready.
+
+    A unit of ``Type=notify`` is ready when systemd says so, any other once it stayed active for ``ready_delay``
+    seconds without a restart. Raises ``ServiceError`` with the last lines of its journal when that does not happen
+    within ``ready_timeout`` seconds.
+    """
+    since = time.time()
+    run(["systemctl", "reset-failed", "--", unit], check=False)
+    try:
+        run(["systemctl", "start", "--", unit], timeout=max(START_TIMEOUT, ready_timeout))
+    except CommandError as exc:
+        raise ServiceError(f"{unit} did not start: {exc.stderr or exc}{journal_tail(unit, since=since)}") from exc
+    reason = _wait_ready(unit, ready_delay=ready_delay, ready_timeout=ready_timeout)
+    if reason:
+        raise ServiceError(f"{unit} did not become ready: {reason}{journal_tail(unit, since=since)}")
+
+
+def stop(unit: str) -> None:
+    """Stop ``unit``; raises ``ServiceError`` when it still runs afterwards."""
+    try:
+        run(["systemctl", "stop", "--", unit], timeout=START_TIMEOUT)
+    except CommandError as exc:
+        raise ServiceError(f"{unit} did not stop: {exc.stderr or exc}") from exc
+    state = show_units([unit])[unit]
+    if state.running:
+        raise ServiceError(f"{unit} did not stop: it is {state.active} ({state.sub})")
+
+
+def forget_failure(unit: str) -> None:
+    """Have systemd forget a unit that failed, so that a removed one is not listed any more."""
+    run(["systemctl", "reset-failed", "--", unit], check=False)
+
+
+def journal_tail(unit: str, *, since: float) -> str:
+    """Return the last journal lines of ``unit`` since a time (seconds since the epoch) for a message, or nothing."""
+    done = run(
+        [
+            "journalctl",
+            "--no-pager",
+            "--quiet",
+            "--output=cat",
+            f"--lines={_JOURNAL_LINES}",
+            f"--since=@{int(since)}",
+            f"--unit={unit}",
+        ],
+        check=False,
+    )
+    text = done.text.strip()
+    return f"\nLast lines of its journal:\n{text}" if done.rc == 0 and text else ""
+
+
+def _wait_ready(unit: str, *, ready_delay: float, ready_timeout: float) -> str | None:
+    """Return None once the unit is ready, else why it is not."""
+    begin = time.monotonic()
+    stable_since, restarts = begin, None
+    while True:
+        block = run(["systemctl", "show", f"--property={','.join(_PROPERTIES)}", "--", unit]).text
+        state = parse_unit_state(block, now=_clocks())
+        now = time.monotonic()
+        if state.active == "failed" or (state.active == "inactive" and state.result != "success"):
+            return f"it is {state.active} (result {state.result}, exit status {state.exit_status})"
+        if state.active == "active" and ("Type=notify" in block or state.sub == "exited"):
+            return None
+        if state.active != "active" or state.restarts != (restarts if restarts is not None else state.restarts):
+            stable_since = now
+        restarts = state.restarts
+        if state.active == "active" and now - stable_since >= ready_delay:
+            return None
+        if state.active == "inactive" and now - begin >= ready_delay:
+            return "it ended by itself"
+        if now - begin >= ready_timeout:
+            return (
+                f"it was {state.active} ({state.sub}) after {ready_timeout:g} seconds, restarted {state.restarts} times"
+            )
+        time.sleep(min(_POLL, max(ready_delay, 0.01)))
+
+
+def _clocks() -> tuple[float, float]:
+    return time.time(), time.monotonic()
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None

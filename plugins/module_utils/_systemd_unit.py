@@ -1,0 +1,113 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names and texts of systemd units: the name rule, the default unit, the drop-in of every system container."""
+
+from __future__ import annotations
+
+import re
+
+from ._errors import InvalidInputError
+
+# A container's name is part of a unit name (systemd.unit(5)), of paths, and the runtime's container id.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_SLOT_SUFFIX = re.compile(r"\.[0-9]+\Z")
+_MAX_NAME = 200
+
+DEFAULT_UNIT_TEMPLATE = """
+[Unit]
+Description=$NAME
+
+[Service]
+ExecStartPre=$EXEC_STARTPRE
+ExecStart=$EXEC_START
+ExecStop=$EXEC_STOP
+ExecStopPost=$EXEC_STOPPOST
+Restart=on-failure
+WorkingDirectory=$DESTDIR
+PIDFile=$PIDFILE
+
+[Install]
+WantedBy=multi-user.target
+"""
+"""The unit of an image that brings none; its form is the one that Atomic gave such images."""
+
+
+def check_container_name(name: str) -> str:
+    """Return ``name`` when it can be a container's name, else raise ``InvalidInputError``.
+
+    Letters, digits, ``_``, ``.`` and ``-``, starting with a letter or digit; it must not end in a dot and digits,
+    as that is how the directories of deployments are named.
+    """
+    reason = None
+    if not _NAME.match(name):
+        reason = "use letters, digits, '_', '.' and '-', starting with a letter or a digit"
+    elif _SLOT_SUFFIX.search(name):
+        reason = "it must not end in a dot and a number, as the directories of deployments do"
+    elif len(name) > _MAX_NAME:
+        reason = f"it must not be longer than {_MAX_NAME} characters"
+    if reason:
+        raise InvalidInputError(f"'{name}' cannot be the name of a system container: {reason}")
+    return name
+
+
+def uses_pid_file(template: str) -> bool:
+    """Tell whether a unit template asks for the detached form, by Atomic's rule: it names both variables."""
+    return "$EXEC_STOPPOST" in template and "$PIDFILE" in template
+
+
+def start_stop_values(*, name: str, runtime: str, pid_file: str, detached: bool) -> dict[str, str]:
+    """Return the values ``EXEC_START``, ``EXEC_STOP``, ``EXEC_STARTPRE`` and ``EXEC_STOPPOST`` as Atomic spelled them."""
+    if detached:
+        return {
+            "EXEC_START": f"{runtime}  --systemd-cgroup run -d --pid-file {pid_file} '{name}'",
+            "EXEC_STOP": "",
+            "EXEC_STARTPRE": "",
+            "EXEC_STOPPOST": f"{runtime} delete '{name}'",
+        }
+    return {
+        "EXEC_START": f"{runtime} --systemd-cgroup run '{name}'",
+        "EXEC_STOP": f"{runtime} --systemd-cgroup kill '{name}'",
+        "EXEC_STARTPRE": "",
+        "EXEC_STOPPOST": "",
+    }
+
+
+def render_drop_in(*, name: str, runtime: str, unit: str) -> str:
+    """Return the drop-in that every system container needs besides the unit of its image.
+
+    A container that outlives its ``runc run`` would keep its id taken and block every later start, and one that
+    ends on SIGTERM is not a failure. A detached unit that does not say so is of the type ``forking``.
+    """
+    lines = ["# Made by the Ansible collection projectatomic.system_containers; changes are overwritten.", "[Service]"]
+    if " run -d --pid-file " in unit and not has_setting(unit, section="Service", key="Type"):
+        lines.append("Type=forking")
+    lines += [f"ExecStopPost=-{runtime} delete --force {name}", "SuccessExitStatus=143"]
+    return "\n".join(lines) + "\n"
+
+
+def settings(unit: str, section: str) -> list[tuple[str, str]]:
+    """Return the (key, value) pairs of a section of a unit's text, in order (systemd.syntax(7))."""
+    found = []
+    current = ""
+    text = "\n".join(line for line in unit.splitlines() if line.strip()[:1] not in ("#", ";"))
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        stripped = line.strip()
+        key, equals, value = stripped.partition("=")
+        if stripped.startswith("[") and stripped.endswith("]"):
+            current = stripped[1:-1]
+        elif current == section and equals:
+            found.append((key.strip(), value.strip()))
+    return found
+
+
+def has_setting(unit: str, *, section: str, key: str) -> bool:
+    """Tell whether ``key`` is set in ``section`` of a unit's text."""
+    return any(name == key for name, _value in settings(unit, section))
+
+
+def enablement(unit: str) -> list[tuple[str, str]]:
+    """Return what ``systemctl enable`` makes of a unit's text (its [Install] section); empty when there is nothing."""
+    keys = ("WantedBy", "RequiredBy", "UpheldBy", "Alias")
+    return [(key, value) for key, value in settings(unit, "Install") if key in keys and value]

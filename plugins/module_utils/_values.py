@@ -1,0 +1,235 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values of template variables: where each comes from, and how it is put into a template.
+
+The language is that of Python's ``string.Template``: ``$NAME``, ``${NAME}``, and ``$$`` for a dollar sign. What a
+value becomes depends on where it stands: inside a JSON string it is escaped, elsewhere in JSON it stands as it is
+(and the whole must parse), in a line of a unit or of tmpfiles.d it must not hold a control character.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import uuid
+from collections.abc import Container, Mapping
+from typing import Any, Callable
+
+from ._errors import InvalidInputError
+from ._models import HostFacts, Value
+from ._strict_json import load_json
+
+FORCED = (
+    "DESTDIR",
+    "NAME",
+    "EXEC_START",
+    "EXEC_STOP",
+    "EXEC_STARTPRE",
+    "EXEC_STOPPOST",
+    "HOST_UID",
+    "HOST_GID",
+    "IMAGE_ID",
+    "IMAGE_NAME",
+)
+"""Variables that are always computed."""
+
+HOST_DEFAULTS = (
+    "RUN_DIRECTORY",
+    "STATE_DIRECTORY",
+    "CONF_DIRECTORY",
+    "PIDFILE",
+    "UUID",
+    "ALL_PROCESS_CAPABILITIES",
+    "RUNTIME",
+    "ATOMIC",
+)
+"""Variables that the host sets unless the user or the image does."""
+
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# One match for each dollar sign; a dollar that starts nothing known is the group 'invalid'.
+_PLACEHOLDER = re.compile(
+    r"\$(?:(?P<escaped>\$)|(?P<named>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<invalid>))"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_UUID_NAMESPACE = uuid.UUID("6c1a5c1e-9a37-5d1b-8f0e-2f5d8f0c7a41")
+
+
+def check_user_values(values: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the values that a user set, without those that are null, which means unset.
+
+    Raises ``InvalidInputError`` for a name that no template can use, a variable that is always computed, and a value
+    that JSON cannot hold.
+    """
+    forced = sorted(set(values) & set(FORCED))
+    if forced:
+        raise InvalidInputError(f"values: {_quoted(forced)} cannot be set, as it is always computed: take it out")
+    checked: dict[str, Value] = {}
+    for name, value in values.items():
+        if not isinstance(name, str) or not _VARIABLE_NAME.match(name):
+            raise InvalidInputError(f"values: '{name}' is not a variable name: use letters, digits and '_'")
+        if value is None:
+            continue
+        _check_value(name, value)
+        checked[name] = value
+    return checked
+
+
+def host_values(
+    *, name: str, root: str, facts: HostFacts, user: Mapping[str, Value], recorded_uuid: str | None
+) -> dict[str, Value]:
+    """Return the variables that the host sets unless the user or the image does.
+
+    ``recorded_uuid`` is the one that the container already has: it is kept.
+    """
+    run_directory = user.get("RUN_DIRECTORY", "/run")
+    return {
+        "RUN_DIRECTORY": "/run",
+        "STATE_DIRECTORY": "/var/lib",
+        "CONF_DIRECTORY": "/etc",
+        "PIDFILE": f"{run_directory}/container-{name}.pid",
+        "UUID": recorded_uuid or str(uuid.uuid5(_UUID_NAMESPACE, f"{facts.machine_id}:{root}:{name}")),
+        "ALL_PROCESS_CAPABILITIES": ",\n".join(f'"{capability}"' for capability in facts.capabilities) + "\n",
+        "RUNTIME": facts.runtime,
+        "ATOMIC": "/usr/bin/atomic",
+    }
+
+
+def as_text(value: Any) -> str:
+    """Return a value as templates show it: scalars as JSON spells them, text as it is."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def variables(template: str) -> set[str]:
+    """Return the names of all variables that ``template`` uses."""
+    return {
+        match.group("named") or match.group("braced")
+        for match in _PLACEHOLDER.finditer(template)
+        if match.group("named") or match.group("braced")
+    }
+
+
+def raw_json(value: Any, *, before: str, after: str) -> str:
+    """Return a value as it stands in raw JSON between ``before`` and ``after``.
+
+    A list or dict stands for its elements, with the comma that separates them from what is there already.
+    """
+    if not isinstance(value, (list, dict)):
+        return as_text(value)
+    elements = json.dumps(value)[1:-1]
+    if not elements:
+        return ""
+    leading = "" if before.rstrip()[-1:] in ("", "[", "{", ",") else ","
+    trailing = "" if after.lstrip()[:1] in ("", "]", "}", ",") else ","
+    return f"{leading}{elements}{trailing}"
+
+
+def substitute_json(template: str, values: Mapping[str, Any], *, file: str) -> str:
+    """Fill a JSON template; inside a JSON string a value is escaped, elsewhere it stands as it is.
+
+    A raw value must be JSON by itself where it stands between other JSON, so that it can add elements but never
+    close what surrounds it. Raises ``InvalidInputError`` that names ``file``, also when the result is not JSON.
+    """
+    inside = _string_mask(template)
+
+    def put(name: str, match: re.Match[str]) -> str:
+        value = values[name]
+        if inside(match.start()):
+            if isinstance(value, (list, dict)):
+                raise InvalidInputError(f"{file}: the value of '{name}' stands inside of a JSON string: give text")
+            return json.dumps(as_text(value), ensure_ascii=False)[1:-1]
+        text = raw_json(value, before=template[: match.start()], after=template[match.end() :])
+        _check_raw_json(text, name=name, file=file)
+        return text
+
+    return _substitute(template, put, file=file)
+
+
+def substitute_text(template: str, values: Mapping[str, Any], *, file: str, specifiers: Container[str] = ()) -> str:
+    """Fill a template of a unit (systemd.syntax(7)) or of tmpfiles.d(5), so that a value never means more than itself.
+
+    Control characters and a backslash that would continue the line are refused, inside of quotes a value is escaped, and
+    ``%`` is doubled, but for the names in ``specifiers``: there it is the image author's own.
+    """
+
+    def put(name: str, match: re.Match[str]) -> str:
+        text = as_text(values[name])
+        if _CONTROL.search(text) or isinstance(values[name], (list, dict)):
+            raise InvalidInputError(f"{file}: the value of '{name}' holds a line break or another control character")
+        if text.endswith("\\") and template[match.end() : match.end() + 1] in ("", "\n", "\r"):
+            raise InvalidInputError(f"{file}: the value of '{name}' ends in a backslash, which would continue the line")
+        line = template[template.rfind("\n", 0, match.start()) + 1 : match.start()]
+        quote = _open_quote(line)
+        if quote:
+            text = text.replace("\\", "\\\\").replace(quote, "\\" + quote)
+        return text if name in specifiers else text.replace("%", "%%")
+
+    return _substitute(template, put, file=file)
+
+
+def _open_quote(line: str) -> str:
+    """Return the quote that is open at the end of the beginning of a line, empty when none is."""
+    quote = ""
+    escaped = False
+    for character in line:
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+    return quote
+
+
+def _substitute(template: str, put: Callable[[str, re.Match[str]], str], *, file: str) -> str:
+    def replace(match: re.Match[str]) -> str:
+        if match.group("escaped") is not None:
+            return "$"
+        name = match.group("named") or match.group("braced")
+        if name is None:
+            line = template.count("\n", 0, match.start()) + 1
+            raise InvalidInputError(
+                f"{file}: line {line} has a '$' that starts no variable: write '$$' for a dollar sign"
+            )
+        return put(name, match)
+
+    return _PLACEHOLDER.sub(replace, template)
+
+
+def _string_mask(template: str) -> Callable[[int], bool]:
+    """Return a function that tells whether a position of a JSON template is inside a string."""
+    spans = [match.span() for match in re.finditer(r'"(?:[^"\\]|\\.)*"', template, re.DOTALL)]
+
+    def inside(position: int) -> bool:
+        return any(start < position < end for start, end in spans)
+
+    return inside
+
+
+def _check_raw_json(text: str, *, name: str, file: str) -> None:
+    """Raise unless ``text`` is elements of a list or members of an object, which can close nothing around it."""
+    stripped = text.strip().strip(",").strip()
+    for candidate in (f"[{stripped}]", f"{{{stripped}}}"):
+        with contextlib.suppress(InvalidInputError):
+            load_json(candidate, file=file)
+            return
+    raise InvalidInputError(
+        f"{file}: the value of '{name}' stands outside of a JSON string and is not JSON that can stand there: {text[:80]!r}"
+    )
+
+
+def _check_value(name: str, value: Any) -> None:
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
+    except (TypeError, ValueError) as exc:
+        raise InvalidInputError(
+            f"values: '{name}' cannot be used ({exc}): give text, a number, a boolean or null"
+        ) from exc
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,201 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manage system containers."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: system_container
+short_description: Manage system containers
+version_added: 0.1.0
+author:
+  - The projectatomic.system_containers contributors (@projectatomic)
+description:
+  - Runs a service from an OCI image below any container engine. The image is checked out from an OSTree repository with hard links, the
+    files for systemd and the OCI runtime are rendered from templates that the image carries under C(/exports), and systemd
+    starts the container through C(runc).
+  - What is on the host is compared with what is declared, so damage of the generated files, the link or the unit's state is
+    shown by check mode and diff mode, and mended.
+  - A changed image or changed values make a new deployment beside the running one. The service is stopped only when all is
+    prepared. If the new deployment does not become ready, the old one is made active again and the task fails.
+options:
+  name:
+    description:
+      - Name of the container, also of its unit C(NAME.service).
+      - Letters, digits, V(_), V(.) and V(-), starting with a letter or a digit, not ending in a dot and a number.
+    type: str
+    required: true
+  image:
+    description:
+      - Name of the image, as for M(projectatomic.system_containers.system_container_image). Needed unless O(state=absent).
+    type: str
+  state:
+    description:
+      - V(present) installs the container and keeps it current. A running service is restarted when its deployment
+        changes, a stopped one stays stopped.
+      - V(started) also starts it, V(stopped) also stops it.
+      - V(restarted) also restarts it, which is always reported as a change.
+      - V(absent) stops and removes the container with all its deployments and files. The image is kept.
+      - For an image without a service, V(present), V(started), V(stopped) and V(restarted) all mean that it is installed.
+    type: str
+    choices:
+      - present
+      - started
+      - stopped
+      - restarted
+      - absent
+    default: started
+  enabled:
+    description: Whether the service starts at boot.
+    type: bool
+    default: true
+  pull:
+    description:
+      - V(missing) pulls the image when it is not stored, V(always) also when the source has another manifest digest by now.
+      - V(never) fails when the image is not stored.
+      - The container always gets the image that the name has in the store.
+    type: str
+    choices:
+      - missing
+      - always
+      - never
+    default: missing
+  values:
+    description:
+      - Values for the variables in the image's templates. They go before the image's own defaults.
+      - Text, numbers and booleans; null means not set. Where a template takes raw JSON, such as more elements of a list, a list
+        or a dict stands for its elements.
+      - The container gets exactly these values, those of an earlier task are not kept.
+    type: dict
+    default: {}
+  ready_delay:
+    description:
+      - Seconds that a service has to stay active after its start to count as ready. A service of C(Type=notify)
+        is ready when it says so.
+    type: float
+    default: 3.0
+  ready_timeout:
+    description: Seconds after which a started service that is not ready counts as failed.
+    type: float
+    default: 60.0
+requirements:
+  - systemd
+  - runc
+extends_documentation_fragment:
+  - projectatomic.system_containers._pull
+  - projectatomic.system_containers._store
+  - projectatomic.system_containers._attributes
+  - projectatomic.system_containers._attributes.actiongroup
+seealso:
+  - module: projectatomic.system_containers.system_container_info
+  - module: projectatomic.system_containers.system_container_image
+"""
+
+EXAMPLES = r"""
+- name: Run a service
+  projectatomic.system_containers.system_container:
+    name: hello-world
+    image: registry.example.com/hello-world:1.0
+    values:
+      RECEIVER: Fleet
+
+- name: Install without starting now or at boot
+  projectatomic.system_containers.system_container:
+    name: hello-world
+    image: registry.example.com/hello-world:1.0
+    state: present
+    enabled: false
+
+- name: Follow a tag, and go back when the new image does not become ready
+  projectatomic.system_containers.system_container:
+    name: etcd
+    image: registry.example.com/etcd:3.5
+    pull: always
+    ready_delay: 10
+
+- name: Remove a container
+  projectatomic.system_containers.system_container:
+    name: hello-world
+    state: absent
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be done, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: ["start hello-world.service"]
+artifacts_known:
+  description:
+    - Whether the generated files are known. V(false) in check mode when the image is not stored yet, as only its manifest
+      is asked for then; actions and diff show what is known without them.
+  returned: success
+  type: bool
+  sample: true
+container:
+  description:
+    - The container afterwards, as R(system_container_info,ansible_collections.projectatomic.system_containers.system_container_info_module)
+      lists it; in check mode as it is.
+  returned: when the container exists
+  type: dict
+  sample:
+    name: hello-world
+    state: running
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._containers import (
+    container_request,
+    converge_container,
+    remove_container,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
+
+
+def main() -> None:
+    """Run the module."""
+    states = ["present", "started", "stopped", "restarted", "absent"]
+    module = AnsibleModule(
+        argument_spec={
+            **STORE,
+            **PULL,
+            "name": {"type": "str", "required": True},
+            "image": {"type": "str"},
+            "state": {"type": "str", "choices": states, "default": "started"},
+            "enabled": {"type": "bool", "default": True},
+            "pull": {"type": "str", "choices": ["missing", "always", "never"], "default": "missing"},
+            "values": {"type": "dict", "default": {}},
+            "ready_delay": {"type": "float", "default": 3.0},
+            "ready_timeout": {"type": "float", "default": 60.0},
+        },
+        required_if=[("state", state, ["image"]) for state in states if state != "absent"],
+        supports_check_mode=True,
+        **PULL_RULES,
+    )
+    try:
+        results = converge(module.params, check_mode=module.check_mode)
+    except (SystemContainerError, OSError) as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(**results)
+
+
+def converge(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Bring the container to what the options ask for, and return the module's result."""
+    store = locate_store(params)
+    if params["state"] == "absent":
+        return remove_container(store, params["name"], check_mode=check_mode).results()
+    return converge_container(store, container_request(params), check_mode=check_mode).results()
+
+
+if __name__ == "__main__":
+    main()

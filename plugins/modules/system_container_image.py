@@ -1,0 +1,172 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manage images of system containers in an OSTree repository."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: system_container_image
+short_description: Manage images of system containers in an OSTree repository
+version_added: 0.1.0
+author:
+  - The projectatomic.system_containers contributors (@projectatomic)
+description:
+  - Pulls OCI and Docker images into an OSTree repository, layer by layer, or removes them from it.
+  - Only layers that the repository lacks are fetched. An image is visible under its name only after the digests of all
+    its layers were right.
+options:
+  name:
+    description:
+      - Name of the image, C([REGISTRY/]PATH[:TAG]) or C([REGISTRY/]PATH@sha256:...). The tag C(latest) is added when
+        there is neither tag nor digest.
+      - A name without a registry needs O(source).
+    type: str
+    required: true
+    aliases:
+      - image
+  state:
+    description:
+      - V(present) pulls the image when it is missing from the repository, or when a part of it is.
+      - V(latest) asks the source for the digest of its manifest, and pulls when it differs from what is stored.
+      - V(absent) removes the name. Layers stay until they are pruned.
+    type: str
+    choices:
+      - present
+      - latest
+      - absent
+    default: present
+  force:
+    description: Remove the image although a container uses it. Containers keep running, as their files are links of their own.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - projectatomic.system_containers._pull
+  - projectatomic.system_containers._store
+  - projectatomic.system_containers._attributes
+  - projectatomic.system_containers._attributes.actiongroup
+seealso:
+  - module: projectatomic.system_containers.system_container_image_info
+  - module: projectatomic.system_containers.system_container
+"""
+
+EXAMPLES = r"""
+- name: Pull an image from the registry that its name says
+  projectatomic.system_containers.system_container_image:
+    name: registry.example.com/etcd:3.5
+
+- name: Follow a tag
+  projectatomic.system_containers.system_container_image:
+    name: registry.example.com/etcd:3.5
+    state: latest
+    username: puller
+    password: "{{ registry_password }}"
+
+- name: Pull from an OCI layout on the host, under a name of its own
+  projectatomic.system_containers.system_container_image:
+    name: localhost/hello-world
+    source: oci:/srv/images/hello-world:latest
+
+- name: Remove an image
+  projectatomic.system_containers.system_container_image:
+    name: localhost/hello-world
+    state: absent
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be done, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: ["pull image ociimage/localhost_2Fhello-world_3Alatest (sha256:1f0d...)"]
+image:
+  description:
+    - The image as stored, as R(system_container_image_info,ansible_collections.projectatomic.system_containers.system_container_image_info_module)
+      lists it. In check mode, an image that is not stored yet has only what the source says of it.
+  returned: when O(state) is not V(absent)
+  type: dict
+  sample:
+    name: localhost/hello-world:latest
+    manifest_digest: "sha256:1f0d..."
+bytes_downloaded:
+  description: Bytes that were fetched from the source, manifests not counted.
+  returned: success
+  type: int
+  sample: 1048576
+layers_pulled:
+  description: Layers that were fetched.
+  returned: success
+  type: int
+  sample: 1
+layers_reused:
+  description: Layers of the image that the repository had already.
+  returned: success
+  type: int
+  sample: 0
+dropped_entries:
+  description: Device nodes, fifos and sockets in the fetched layers; they are not stored.
+  returned: success
+  type: int
+  sample: 0
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import (
+    converge_image,
+    describe_outcome,
+    describe_pull,
+    image_request,
+    remove_image,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._observe import (
+    container_names,
+    observe_containers,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            **STORE,
+            **PULL,
+            "name": {"type": "str", "required": True, "aliases": ["image"]},
+            "state": {"type": "str", "choices": ["present", "latest", "absent"], "default": "present"},
+            "force": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+        **PULL_RULES,
+    )
+    try:
+        results = converge(module.params, check_mode=module.check_mode)
+    except (SystemContainerError, OSError) as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(**results)
+
+
+def converge(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Bring the image to the state that is asked for, and return the module's result."""
+    store = locate_store(params)
+    request = image_request(params["name"], params)
+    containers = observe_containers(store.root, container_names(store.root))
+    if params["state"] == "absent":
+        plan = remove_image(store.repository, request.name, containers, force=params["force"], check_mode=check_mode)
+        return {**plan.results(), **describe_pull(None)}
+    refresh = params["state"] == "latest"
+    outcome = converge_image(store.repository, request, refresh=refresh, check_mode=check_mode)
+    image = describe_outcome(store.repository, request.name, outcome, containers)
+    return {**outcome.plan.results(), **describe_pull(outcome.result), "image": image}
+
+
+if __name__ == "__main__":
+    main()

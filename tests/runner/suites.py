@@ -1,0 +1,35 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stages that pytest runs."""
+
+from __future__ import annotations
+
+import sys
+
+from runner.project import OUTPUT, ROOT
+from runner.results import Result, failure, parse_junit, with_exit_code
+from runner.stage import Context, is_root
+
+
+def run_pytest(context: Context, folder: str) -> Result:
+    """Run one folder of tests and read pytest's report."""
+    if not (ROOT / folder).is_dir():
+        return failure(f"{folder} does not exist")
+    report = OUTPUT / f"junit-{context.name}.xml"
+    report.unlink(missing_ok=True)
+    code = context.run(sys.executable, "-m", "pytest", folder, f"--junitxml={report}", "--durations=5")
+    return with_exit_code(parse_junit(report), code, "pytest")
+
+
+def unit(context: Context) -> Result:
+    """Tests without hosts; those on recorded outputs of Atomic read GOLDEN_DIR."""
+    return run_pytest(context, "tests/unit")
+
+
+def lab(context: Context) -> Result:
+    """Tests of the lab itself."""
+    if not is_root():
+        return failure("the lab's hosts need root")
+    return run_pytest(context, "tests/lab/tests")

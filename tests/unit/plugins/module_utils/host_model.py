@@ -1,0 +1,159 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host in memory: what each action of a plan does to what is observed.
+
+Actions assert what the real ones need, such as a unit file that systemd has read before the unit starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Callable
+
+from unit.plugins.module_utils.builders import as_found
+
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _actions as actions
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import info_file
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
+    FileState,
+    Observed,
+    UnitState,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import enablement
+
+NOW = 1_800_000_000.0
+
+
+def apply(observed: Observed, plan: Sequence[actions.Action]) -> Observed:
+    """Return the host after the actions."""
+    for action in plan:
+        observed = _HANDLERS[type(action)](observed, action)
+    return observed
+
+
+def _with_unit(observed: Observed, **changes: Any) -> Observed:
+    return dataclasses.replace(observed, unit=dataclasses.replace(observed.unit, **changes))
+
+
+def _with_file(observed: Observed, path: str, state: FileState | None) -> Observed:
+    observed = dataclasses.replace(observed, files={**observed.files, path: state})
+    if path.startswith("/etc/systemd/system/"):
+        observed = _with_unit(observed, need_daemon_reload=True)
+    return observed
+
+
+def _without_slot(observed: Observed, directory: str) -> Observed:
+    return dataclasses.replace(
+        observed,
+        deployments=tuple(item for item in observed.deployments if item.directory != directory),
+        broken=tuple(item for item in observed.broken if item.directory != directory),
+        files={path: state for path, state in observed.files.items() if not path.startswith(directory + "/")},
+    )
+
+
+def _check_out(observed: Observed, action: actions.CheckoutDeployment) -> Observed:
+    made = action.deployment
+    assert made.slot != observed.active_slot, "the slot in use is not emptied"
+    observed = _without_slot(observed, made.directory)
+    files = [*made.files, info_file(made)]
+    inside = {file.path: as_found(file, mtime=NOW) for file in files if file.path.startswith(made.directory + "/")}
+    outside: dict[str, FileState | None] = {file.path: None for file in made.files if file.path not in inside}
+    deployments = sorted((*observed.deployments, made), key=lambda item: item.slot)
+    return dataclasses.replace(observed, deployments=tuple(deployments), files={**outside, **observed.files, **inside})
+
+
+def _remove_directory(observed: Observed, action: actions.RemoveDirectory) -> Observed:
+    assert not observed.unit.running, "a running container keeps its files"
+    assert not observed.has_link, "the link goes before what it points to"
+    return _without_slot(observed, action.path)
+
+
+def _switch(observed: Observed, action: actions.SwitchDeployment) -> Observed:
+    made = next(item for item in observed.deployments if item.directory == action.directory)
+    assert action.link == observed.paths.link
+    assert not observed.unit.running or observed.active_slot == made.slot, "a running service is stopped before"
+    return dataclasses.replace(observed, has_link=True, link_slot=made.slot, active_slot=made.slot)
+
+
+def _write(observed: Observed, action: actions.WriteFile) -> Observed:
+    return _with_file(observed, action.file.path, as_found(action.file, mtime=NOW))
+
+
+def _remove(observed: Observed, action: actions.RemoveFile) -> Observed:
+    if action.path == observed.paths.link:
+        return dataclasses.replace(observed, has_link=False, link_slot=None, active_slot=None)
+    if action.path in observed.enablement_links:
+        links = tuple(link for link in observed.enablement_links if link != action.path)
+        return dataclasses.replace(observed, enablement_links=links)
+    assert observed.files[action.path] is not None, "only what is there is removed"
+    assert action.path != observed.paths.unit or not observed.unit.running, "a running unit keeps its file"
+    return _with_file(observed, action.path, None)
+
+
+def _reload(observed: Observed, action: actions.DaemonReload) -> Observed:
+    state = observed.files[observed.paths.unit]
+    if state is None:
+        return dataclasses.replace(observed, unit=UnitState(active=observed.unit.active))
+    file_state = observed.unit.file_state
+    if not observed.unit.enabled:
+        file_state = "disabled" if enablement(state.content.decode()) else "static"
+    return _with_unit(observed, load="loaded", need_daemon_reload=False, file_state=file_state)
+
+
+def _enable(observed: Observed, action: actions.EnableUnit) -> Observed:
+    state = observed.files[observed.paths.unit]
+    assert state is not None
+    assert enablement(state.content.decode())
+    assert observed.unit.load == "loaded"
+    return _with_unit(observed, file_state="enabled")
+
+
+def _disable(observed: Observed, action: actions.DisableUnit) -> Observed:
+    assert observed.unit.enabled
+    state = observed.files[observed.paths.unit]
+    possible = state is None or enablement(state.content.decode())
+    return _with_unit(observed, file_state="disabled" if possible else "static")
+
+
+def _start(observed: Observed, action: actions.StartUnit) -> Observed:
+    assert observed.unit.load == "loaded", "systemd has read the unit"
+    assert not observed.unit.need_daemon_reload, "systemd has read the unit as it is now"
+    assert not observed.stale_runtime_state, "the runtime would refuse the container's id"
+    assert observed.has_link
+    return _with_unit(observed, active="active", sub="running", since=NOW)
+
+
+def _stop(observed: Observed, action: actions.StopUnit) -> Observed:
+    assert observed.unit.running
+    observed = _with_unit(observed, active="inactive", sub="dead", since=None)
+    return dataclasses.replace(observed, stale_runtime_state=False)
+
+
+def _delete_runtime_state(observed: Observed, action: actions.DeleteRuntimeState) -> Observed:
+    assert not observed.unit.running, "only what is stale is deleted"
+    return dataclasses.replace(observed, stale_runtime_state=False)
+
+
+def _forget_failure(observed: Observed, action: actions.ForgetFailure) -> Observed:
+    assert observed.unit.active == "failed"
+    return _with_unit(observed, active="inactive", sub="dead", result="success")
+
+
+_HANDLERS: dict[type, Callable[[Observed, Any], Observed]] = {
+    actions.CheckoutDeployment: _check_out,
+    actions.RemoveDirectory: _remove_directory,
+    actions.SwitchDeployment: _switch,
+    actions.WriteFile: _write,
+    actions.RemoveFile: _remove,
+    actions.DaemonReload: _reload,
+    actions.CreateTmpfiles: lambda observed, action: observed,
+    actions.EnableUnit: _enable,
+    actions.DisableUnit: _disable,
+    actions.StartUnit: _start,
+    actions.StopUnit: _stop,
+    actions.ForgetFailure: _forget_failure,
+    actions.DeleteRuntimeState: _delete_runtime_state,
+}

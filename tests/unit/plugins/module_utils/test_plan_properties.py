@@ -1,0 +1,215 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Properties of plans: applied to any host they lead where they should, and planning again gives nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from unit.plugins.module_utils.builders import (
+    CREATED,
+    OTHER_DIGEST,
+    ROOT,
+    STARTED,
+    UNIT_WITHOUT_INSTALL,
+    deployment,
+    image_files,
+    inputs,
+    installed,
+    nothing,
+    strings,
+    unit_state,
+)
+from unit.plugins.module_utils.host_model import apply
+
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _actions as actions
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
+    BrokenSlot,
+    Deployment,
+    FileState,
+    Inputs,
+    Observed,
+    UnitState,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import (
+    Desired,
+    Plan,
+    choose_deployment,
+    choose_slot,
+    plan_absent,
+    plan_container,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import ExportsManifest, ImageFiles
+
+IMAGES: dict[str, tuple[ImageFiles, Inputs]] = {
+    "usual": (image_files(), inputs()),
+    "other values": (image_files(), inputs({"RECEIVER": "Jane"})),
+    "no tmpfiles": (image_files(tmpfiles_template=None), inputs(digest=OTHER_DIGEST)),
+    "no service": (
+        image_files(service_template=None, manifest=ExportsManifest(no_container_service=True)),
+        inputs(digest="sha256:" + "3" * 64),
+    ),
+    "no [Install]": (image_files(service_template=UNIT_WITHOUT_INSTALL), inputs(digest="sha256:" + "4" * 64)),
+    "detached": (image_files(service_template=None), inputs(digest="sha256:" + "5" * 64)),
+}
+STATES = ["present", "started", "stopped"]
+
+
+def make(image: str, slot: int, *, created: int = CREATED) -> Deployment:
+    files, made_from = IMAGES[image]
+    return deployment(slot=slot, files=files, made_from=made_from, created=created)
+
+
+def target_for(image: str, observed: Observed) -> Deployment:
+    """Choose as the module does: a kept deployment, else a new one."""
+    return choose_deployment(observed, IMAGES[image][1]) or make(image, choose_slot(observed), created=CREATED + 9)
+
+
+@st.composite
+def hosts(draw: st.DrawFn) -> Observed:
+    """Draw a host: nothing, or a container in one of its many states, some of them damaged."""
+    if draw(st.integers(0, 9)) == 0:
+        return nothing()
+    slot = draw(st.integers(0, 1))
+    active_image = draw(st.sampled_from(sorted(IMAGES)))
+    kept_image = draw(st.sampled_from(["", "broken", *sorted(set(IMAGES) - {active_image})]))
+    active = make(active_image, slot)
+    kept = [make(kept_image, 1 - slot)] if kept_image in IMAGES else []
+    observed = installed(active, *kept, unit=draw(units(active)))
+    if kept_image == "broken":
+        broken = BrokenSlot(1 - slot, observed.paths.slot(1 - slot), "it has no info file")
+        observed = dataclasses.replace(observed, broken=(broken,))
+    if draw(st.booleans()):
+        observed = dataclasses.replace(observed, has_link=False, link_slot=None)
+    stale = draw(st.booleans()) and active.has_service and not observed.unit.running
+    return draw(damaged(dataclasses.replace(observed, stale_runtime_state=stale)))
+
+
+def units(active: Deployment) -> st.SearchStrategy[UnitState]:
+    """Draw the state of a deployment's unit."""
+    if not active.has_service:
+        return st.just(UnitState())
+    text = next(file.content for file in active.files if file.path.startswith("/etc/systemd/system/"))
+    file_states = ["enabled", "disabled"] if "[Install]" in text else ["static"]
+    return st.builds(
+        unit_state,
+        active=st.sampled_from(["active", "inactive", "failed", "activating"]),
+        file_state=st.sampled_from(file_states),
+        need_daemon_reload=st.booleans(),
+    )
+
+
+@st.composite
+def damaged(draw: st.DrawFn, observed: Observed) -> Observed:
+    """Draw a host on which some files were lost or edited."""
+    files = dict(observed.files)
+    present = sorted(path for path, state in files.items() if state is not None and not path.endswith("/info"))
+    for path in draw(st.sets(st.sampled_from(present), max_size=3)) if present else ():
+        state = files[path]
+        assert state is not None
+        edited = FileState(b"edited", state.mode, mtime=draw(st.sampled_from([STARTED - 1, STARTED + 1])))
+        other_mode = dataclasses.replace(state, mode=0o666)
+        link = FileState(b"/dev/null", 0o777, mtime=0, is_link=True)
+        files[path] = draw(st.sampled_from([None, edited, other_mode, link]))
+    return dataclasses.replace(observed, files=files)
+
+
+def check_result(state: str, before: Observed, after: Observed, target: Deployment, *, enabled: bool) -> None:
+    assert after.active == target
+    assert after.has_link
+    assert after.link_slot == target.slot
+    for file in target.files:
+        found = after.files[file.path]
+        assert found is not None
+        assert (found.content, found.mode, found.is_link) == (file.content.encode(), file.mode, False)
+    expected = {file.path for file in target.files if not file.path.startswith(ROOT)}
+    outside = {path for path, found in after.files.items() if found is not None and not path.startswith(ROOT)}
+    assert outside == expected
+    running = {"present": before.unit.running, "started": True, "stopped": False}[state]
+    assert after.unit.running is (running and target.has_service)
+    if after.unit.file_state not in ("", "static"):
+        assert after.unit.enabled is enabled
+
+
+@settings(max_examples=400)
+@given(
+    observed=hosts(),
+    image=st.sampled_from(sorted(IMAGES)),
+    state=st.sampled_from(STATES),
+    enabled=st.booleans(),
+)
+def test_a_plan_converges(observed: Observed, image: str, state: str, enabled: bool) -> None:
+    desired = Desired(state=state, enabled=enabled)
+    target = target_for(image, observed)
+    after = apply(observed, plan_container(desired, observed, target).actions)
+    check_result(state, observed, after, target, enabled=enabled)
+    if after.unit.active == "activating":
+        return  # a service on its way is started again until it is up
+    assert target_for(image, after) == target
+    again = plan_container(desired, after, target)
+    assert strings(again.actions) == []
+    assert again.diff == ()
+
+
+@settings(max_examples=200)
+@given(observed=hosts(), image=st.sampled_from(sorted(IMAGES)))
+def test_restarted_always_runs_anew(observed: Observed, image: str) -> None:
+    target = target_for(image, observed)
+    desired = Desired(state="restarted", enabled=True)
+    after = apply(observed, plan_container(desired, observed, target).actions)
+    check_result("started", observed, after, target, enabled=True)
+    made = strings(plan_container(desired, after, target).actions)
+    assert made == (["stop app.service", "start app.service"] if target.has_service else [])
+
+
+@settings(max_examples=200)
+@given(observed=hosts())
+def test_absent_leaves_nothing(observed: Observed) -> None:
+    after = apply(observed, plan_absent(observed).actions)
+    assert not after.exists
+    assert not after.stale_runtime_state
+    assert not after.unit.running
+    assert not any(after.files.values())
+    assert (after.deployments, after.broken) == ((), ())
+    assert plan_absent(after) == Plan((), ())
+
+
+@settings(max_examples=200)
+@given(observed=hosts(), image=st.sampled_from(sorted(IMAGES)), state=st.sampled_from(STATES), enabled=st.booleans())
+def test_a_diff_shows_what_is_written_and_removed(observed: Observed, image: str, state: str, enabled: bool) -> None:
+    made = plan_container(Desired(state=state, enabled=enabled), observed, target_for(image, observed))
+    shown = {entry["after_header"] for entry in made.diff}
+    for action in made.actions:
+        if isinstance(action, actions.WriteFile):
+            assert action.file.path in shown
+        elif isinstance(action, actions.RemoveFile):
+            assert action.path in shown
+        elif isinstance(action, (actions.CheckoutDeployment, actions.SwitchDeployment)):
+            assert "system container app" in shown
+    assert all(entry["before"] != entry["after"] for entry in made.diff)
+    assert made.actions or not made.diff
+
+
+@settings(max_examples=200)
+@given(observed=hosts(), image=st.sampled_from(sorted(IMAGES)), state=st.sampled_from(STATES))
+def test_everything_is_prepared_before_the_stop(observed: Observed, image: str, state: str) -> None:
+    """Promise 5: down time is stop and start alone, so the checkout comes first."""
+    kinds = [
+        type(action) for action in plan_container(Desired(state, True), observed, target_for(image, observed)).actions
+    ]
+    assert actions.CheckoutDeployment not in kinds[1:]
+    if actions.StartUnit in kinds:
+        assert kinds[-1] is actions.StartUnit
+
+
+@pytest.mark.parametrize("image", sorted(IMAGES))
+def test_check_mode_shows_the_same_plan(image: str) -> None:
+    """A plan depends on what it is given alone."""
+    observed = nothing()
+    first = plan_container(Desired("started", True), observed, target_for(image, observed))
+    assert plan_container(Desired("started", True), observed, target_for(image, observed)) == first

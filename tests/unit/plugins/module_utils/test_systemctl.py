@@ -1,0 +1,80 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ``systemctl show`` prints, parsed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import UnitState
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemctl import parse_unit_state
+
+NOW = (2_000_000.0, 1_000.0)
+RUNNING = """Id=app.service
+LoadState=loaded
+ActiveState=active
+SubState=running
+Type=notify
+UnitFileState=enabled
+NeedDaemonReload=no
+MainPID=4242
+ExecMainStartTimestampMonotonic=990000000
+ExecMainStatus=0
+NRestarts=3
+Result=success
+MemoryCurrent=1048576
+"""
+
+
+def test_running() -> None:
+    assert parse_unit_state(RUNNING, now=NOW) == UnitState(
+        load="loaded",
+        active="active",
+        sub="running",
+        file_state="enabled",
+        need_daemon_reload=False,
+        pid=4242,
+        since=1_999_990.0,
+        restarts=3,
+        result="success",
+        exit_status=0,
+        memory=1048576,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "value"),
+    [
+        ("LoadState=masked", "load", "masked"),
+        ("ActiveState=failed", "active", "failed"),
+        ("UnitFileState=", "file_state", ""),
+        ("NeedDaemonReload=yes", "need_daemon_reload", True),
+        ("MainPID=0", "pid", None),
+        ("ExecMainStartTimestampMonotonic=0", "since", None),
+        ("ExecMainStartTimestampMonotonic=", "since", None),
+        ("ExecMainStartTimestampMonotonic=500000", "since", 1_999_000.5),
+        ("ExecMainStatus=143", "exit_status", 143),
+        ("ExecMainStatus=", "exit_status", 0),
+        ("NRestarts=", "restarts", 0),
+        ("Result=exit-code", "result", "exit-code"),
+        ("MemoryCurrent=[not set]", "memory", None),
+        ("MemoryCurrent=18446744073709551615", "memory", None),
+        ("MemoryCurrent=infinity", "memory", None),
+        ("MemoryCurrent=0", "memory", 0),
+        ("Unknown=a=b", "restarts", 3),
+        ("no equals sign", "restarts", 3),
+    ],
+)
+def test_one_property(line: str, field: str, value: Any) -> None:
+    name = line.partition("=")[0] + "="
+    block = "\n".join([*(old for old in RUNNING.splitlines() if not old.startswith(name)), line])
+    assert getattr(parse_unit_state(block, now=NOW), field) == value
+
+
+@pytest.mark.parametrize("block", ["", "\n", "Id=app.service\nLoadState=not-found\nActiveState=inactive\n"])
+def test_no_unit(block: str) -> None:
+    assert parse_unit_state(block, now=NOW) == UnitState()

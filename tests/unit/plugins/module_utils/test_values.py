@@ -1,0 +1,334 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values of template variables: which are accepted, where they come from, what they become in a template."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from unit.plugins.module_utils.builders import host_facts, json_values, utf8_text
+
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._values import (
+    FORCED,
+    as_text,
+    check_user_values,
+    host_values,
+    substitute_json,
+    substitute_text,
+    variables,
+)
+
+# --- what a user may set
+
+
+def test_user_values_are_kept_as_they_are() -> None:
+    values: dict[str, Any] = {"A": "text", "_b": 1, "C9": 1.5, "D": True, "E": False, "F": "", "G": 0}
+    checked = check_user_values(values)
+    assert checked == values
+    assert [type(value) for value in checked.values()] == [type(value) for value in values.values()]
+
+
+def test_null_means_unset() -> None:
+    assert check_user_values({"A": None, "B": "b"}) == {"B": "b"}
+
+
+@pytest.mark.parametrize("name", FORCED)
+def test_forced_variables_are_refused(name: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"'{name}' cannot be set"):
+        check_user_values({name: "x"})
+
+
+def test_all_forced_variables_are_named() -> None:
+    with pytest.raises(InvalidInputError, match="'DESTDIR', 'NAME' cannot be set"):
+        check_user_values({"NAME": "x", "OK": "y", "DESTDIR": "z"})
+
+
+@pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A.B", "A\n", "$A", "${A}", "É", "A=B"])
+def test_names_that_no_template_can_use(name: str) -> None:
+    with pytest.raises(InvalidInputError, match="is not a variable name"):
+        check_user_values({name: "x"})
+
+
+@pytest.mark.parametrize("value", [b"x", object(), {1}, [b"x"]])
+def test_types_that_are_refused(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match="'A'"):
+        check_user_values({"A": value})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_json_does_not_have(value: float) -> None:
+    with pytest.raises(InvalidInputError, match="'A'"):
+        check_user_values({"A": value})
+
+
+@pytest.mark.parametrize("value", ["\ud800", "a\udfffb"])
+def test_text_that_no_file_can_hold(value: str) -> None:
+    """Lone surrogates are no UTF-8; left in, writing the file fails with a traceback."""
+    with pytest.raises(InvalidInputError, match="'A'"):
+        check_user_values({"A": value})
+
+
+@given(st.dictionaries(st.text(max_size=4) | st.sampled_from(["NAME", "A"]), json_values, max_size=3))
+def test_any_values_are_accepted_or_refused(values: dict[str, Any]) -> None:
+    try:
+        checked = check_user_values(values)
+    except InvalidInputError:
+        return
+    assert set(checked) == {name for name, value in values.items() if value is not None}
+
+
+# --- what the host sets
+
+
+def test_host_values() -> None:
+    values = host_values(name="app", root="/srv", facts=host_facts(), user={}, recorded_uuid=None)
+    assert values["RUN_DIRECTORY"] == "/run"
+    assert values["STATE_DIRECTORY"] == "/var/lib"
+    assert values["CONF_DIRECTORY"] == "/etc"
+    assert values["PIDFILE"] == "/run/container-app.pid"
+    assert values["RUNTIME"] == "/usr/bin/runc"
+    assert values["ALL_PROCESS_CAPABILITIES"] == '"CAP_CHOWN",\n"CAP_KILL"\n'
+    assert json.loads(f"[{values['ALL_PROCESS_CAPABILITIES']}]") == ["CAP_CHOWN", "CAP_KILL"]
+
+
+def test_pid_file_follows_the_run_directory() -> None:
+    user = {"RUN_DIRECTORY": "/run/other"}
+    values = host_values(name="app", root="/srv", facts=host_facts(), user=user, recorded_uuid=None)
+    assert values["PIDFILE"] == "/run/other/container-app.pid"
+
+
+def uuid_of(*, name: str = "app", root: str = "/srv", machine: str = "m", recorded: str | None = None) -> object:
+    facts = host_facts(machine_id=machine)
+    return host_values(name=name, root=root, facts=facts, user={}, recorded_uuid=recorded)["UUID"]
+
+
+def test_uuid_is_made_once_and_kept() -> None:
+    assert uuid_of() == uuid_of()
+    assert str(uuid_of())[14] == "5"
+    assert len({uuid_of(), uuid_of(name="app2"), uuid_of(root="/srv2"), uuid_of(machine="m2")}) == 4
+    assert uuid_of(recorded="from-before") == "from-before"
+
+
+# --- how they are spelled
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("text", "text"),
+        ("", ""),
+        ("True", "True"),
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        (-5, "-5"),
+        (1.5, "1.5"),
+        (10**30, "1" + "0" * 30),
+    ],
+)
+def test_as_text(value: Any, text: str) -> None:
+    assert as_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("template", "names"),
+    [
+        ("", set()),
+        ("$A ${B}$C-$_d", {"A", "B", "C", "_d"}),
+        ("$$A $${B}", set()),
+        ("$$$A", {"A"}),
+        ("$ $1 ${ ${} ${A-b}", set()),
+        ("$AB$A", {"A", "AB"}),
+        ("$Aé", {"A"}),
+    ],
+)
+def test_variables(template: str, names: set[str]) -> None:
+    assert variables(template) == names
+
+
+@pytest.mark.parametrize(
+    ("template", "result"),
+    [
+        ("no variable", "no variable"),
+        ("$A", "a"),
+        ("${A}B", "aB"),
+        ("$AB", "ab"),
+        ("$A.$A", "a.a"),
+        ("$$", "$"),
+        ("$$A", "$A"),
+        ("$${A}", "${A}"),
+        ("$$$A", "$a"),
+        ("$$$$", "$$"),
+    ],
+)
+def test_template_language(template: str, result: str) -> None:
+    assert substitute_text(template, {"A": "a", "AB": "ab"}, file="f") == result
+    assert substitute_json(f'"{template}"', {"A": "a", "AB": "ab"}, file="f") == f'"{result}"'
+
+
+@pytest.mark.parametrize("template", ["$", "a $ b", "$1", "${", "${}", "${A", "${A-b}", "${ A}", "$-", "$é", "$$$"])
+def test_dollar_that_starts_nothing(template: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"service.template: line 3 .*write '\$\$'"):
+        substitute_text(f"\n\n{template}", {"A": "a"}, file="service.template")
+    with pytest.raises(InvalidInputError, match=r"config\.json\.template: line 1 "):
+        substitute_json(f'"{template}"', {"A": "a"}, file="config.json.template")
+
+
+def test_values_are_not_templates() -> None:
+    values = {"A": "$B ${B} $$ $", "B": "b"}
+    assert substitute_text("$A", values, file="f") == "$B ${B} $$ $"
+    assert json.loads(substitute_json('"$A"', values, file="f")) == "$B ${B} $$ $"
+
+
+# --- in JSON
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'say "hello"',
+        "back\\slash",
+        "ends in a backslash\\",
+        "line\nbreak\r\ttab",
+        "\x00\x01\x1f\x7f",
+        "ünïcode 漢字 😀",
+        "\u2028\u2029",
+        "$A ${A} $$",
+        '", "injected": "',
+        '"], "x": ["',
+        "</script>",
+    ],
+)
+def test_inside_a_json_string(text: str) -> None:
+    template = '{"a": "$A", "b": ["x ${A} y", "$A$A"], "\\"q\\\\": "$A"}'
+    result = json.loads(substitute_json(template, {"A": text}, file="f"))
+    assert result == {"a": text, "b": [f"x {text} y", text + text], '"q\\': text}
+
+
+@given(text=st.text(max_size=40), before=utf8_text, after=utf8_text)
+def test_any_text_comes_back_from_a_json_string(text: str, before: str, after: str) -> None:
+    assume("$" not in before + after)
+    template = json.dumps({"a": [before + "$A", "${A}" + after]})
+    assert json.loads(substitute_json(template, {"A": text}, file="f")) == {"a": [before + text, text + after]}
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "result"),
+    [
+        ('{"a": $A}', 5, {"a": 5}),
+        ('{"a": $A}', True, {"a": True}),
+        ('{"a": $A}', "null", {"a": None}),
+        ('{"a": $A}', '"text"', {"a": "text"}),
+        ('{"a": $A}', '{"b": [1, 2]}', {"a": {"b": [1, 2]}}),
+        ("[1 $A]", "", [1]),
+        ("[1 $A]", ", 2, 3", [1, 2, 3]),
+        ("[$A 1]", "2, 3,", [2, 3, 1]),
+        ('[1$A, "$A"]', ",2", [1, 2, ",2"]),
+        ("[1 $A]", ',\n{"type": "bind", "options": ["ro"]}\n', [1, {"type": "bind", "options": ["ro"]}]),
+        ('{"a": 1 $A}', ', "b": {"c": 2}', {"a": 1, "b": {"c": 2}}),
+        ("[$A]", '"]", "\\"], [1"', ["]", '"], [1']),
+    ],
+)
+def test_raw_json(template: str, value: Any, result: Any) -> None:
+    assert json.loads(substitute_json(template, {"A": value}, file="f")) == result
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '1], "x": [2',
+        '1}, "x": {"a": 2',
+        "]",
+        "}",
+        '"',
+        "1]",
+        "[1",
+        '{"a": 1',
+        '1, "x": 2',
+        '"a", "b": 1',
+        "text",
+        "1 2",
+        "// comment",
+        "1 /* */",
+        "True",
+        "None",
+        "'x'",
+        "NaN",
+        "-Infinity",
+        "\\u005d",
+        '"\n"',
+    ],
+)
+def test_raw_value_that_is_not_json_of_its_own(value: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"config.json.template: the value of 'A' stands outside"):
+        substitute_json('{"mounts": [$A]}', {"A": value}, file="config.json.template")
+
+
+@given(st.text('[]{}",:1 \\a', max_size=12))
+def test_a_raw_value_never_closes_what_is_around_it(value: str) -> None:
+    try:
+        text = substitute_json('{"x": [[0 $A], "end"], "y": 1}', {"A": value}, file="f")
+        result = json.loads(text)
+    except (InvalidInputError, ValueError):
+        return
+    assert list(result) == ["x", "y"]
+    assert result["x"][1:] == ["end"]
+    assert result["x"][0][0] == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "result"),
+    [
+        ([], [0]),
+        ([{"a": "$B"}], [0, {"a": "$B"}]),
+        ([1, "two", None], [0, 1, "two", None]),
+    ],
+)
+def test_a_list_adds_its_elements(value: list[Any], result: list[Any]) -> None:
+    """DESIGN 8: a list in a raw place is its elements with the separating comma added, as for $ADDTL_MOUNTS."""
+    assert json.loads(substitute_json("[0\n$A\n]", {"A": value}, file="f")) == result
+
+
+# --- in units and tmpfiles.d
+
+
+@pytest.mark.parametrize("value", ["a b", "tab\there", "ünïcode", "x=y", "$A", "'", ""])
+def test_text_stands_as_it_is(value: str) -> None:
+    assert substitute_text("Environment=A=$A\n", {"A": value}, file="f") == f"Environment=A={value}\n"
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\x00", "\x0b", "\x0c", "\x1b", "\x7f"])
+def test_control_characters_are_refused(character: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"service\.template: the value of 'A' holds a line break"):
+        substitute_text("A=$A", {"A": f"x{character}ExecStartPre=/bin/evil"}, file="service.template")
+
+
+def test_control_characters_of_the_template_stay() -> None:
+    assert substitute_text("\n\t$A\r\n\x0c", {"A": "a"}, file="f") == "\n\ta\r\n\x0c"
+
+
+def test_a_value_cannot_join_lines() -> None:
+    """A backslash at the end of a line continues it, so the next setting of the unit would vanish."""
+    with pytest.raises(InvalidInputError):
+        substitute_text("Environment=A=$A\nUser=nobody\n", {"A": "x\\"}, file="service.template")
+
+
+def test_percent_is_no_specifier() -> None:
+    """TRAPS 31: '%' is right for where it stands; a value means itself, not systemd's '%n'."""
+    assert substitute_text("Environment=A=$A\n", {"A": "50%n"}, file="service.template") == "Environment=A=50%%n\n"
+
+
+def test_a_quote_cannot_end_a_quoted_word() -> None:
+    """TRAPS 31: quoting is right for where it stands."""
+    try:
+        text = substitute_text('Environment="A=$A"\n', {"A": 'x" "B=y'}, file="service.template")
+    except InvalidInputError:
+        return
+    assert text == 'Environment="A=x\\" \\"B=y"\n'
