@@ -42,4 +42,5 @@ options:
     type: str
 requirements:
   - skopeo >= 1.9 (to pull)
+  - zstd (to pull layers that are compressed with it)
 """

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _apply
+from ._actions import ForgetFailure
 from ._describe import describe_container
 from ._errors import ServiceError, SystemContainerError
 from ._image_files import ImageTree, missing_source, read_image_files
@@ -198,7 +199,8 @@ def _apply_or_go_back(
         state = "started" if observed.unit.running else "stopped"
         back = plan_container(Desired(state=state, enabled=observed.unit.enabled), now, old)
         try:
-            _apply.apply(back.actions, context)
+            forget = () if observed.unit.running else (ForgetFailure(observed.paths.unit_name),)
+            _apply.apply((*back.actions, *forget), context)
         except (SystemContainerError, OSError) as second:
             raise ServiceError(
                 f"{failure}\nGoing back to deployment {old.id} of '{target.name}' failed too: {second}"

@@ -84,8 +84,13 @@ def read_image_files(tree: ImageTree) -> ImageFiles:
         manifest=parse_exports_manifest(manifest) if manifest is not None else ExportsManifest(),
         passwd=passwd,
         group=group,
-        has_host_files=any(path.startswith("/exports/hostfs/") for path in listing),
+        has_host_files=_has_host_files(listing),
     )
+
+
+def _has_host_files(listing: dict[str, Placed]) -> bool:
+    top = listing.get("/exports/hostfs")
+    return top is not None and (top.entry.type != "d" or any(path.startswith("/exports/hostfs/") for path in listing))
 
 
 def missing_source(tree: ImageTree, *, source: str, destination: str) -> MissingSource:

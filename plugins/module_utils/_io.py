@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from ._errors import InvalidInputError, LockedError
+from ._errors import InvalidInputError, LockedError, StoreError
 from ._models import FileState
 
 LOCK_TIMEOUT = 60.0
@@ -86,12 +86,16 @@ def remove_tree(path: str) -> None:
     """
     folder, name = os.path.split(path)
     doomed = os.path.join(folder, f".{name}.removed")
-    _remove_anything(doomed)
     try:
+        _remove_anything(doomed)
         os.rename(path, doomed)
+        _remove_anything(doomed)
     except FileNotFoundError:
         return
-    _remove_anything(doomed)
+    except OSError as exc:
+        raise StoreError(
+            f"'{path}' cannot be removed completely ({exc}): end what uses it, unmount what is mounted below it, and try again"
+        ) from exc
 
 
 def _remove_anything(path: str) -> None:

@@ -94,6 +94,7 @@ class Repository(RepositoryReader):
     def create(self, mode: str = "bare") -> None:
         """Create the repository, with its parent directories, unless there is one."""
         if not self.exists():
+            find_tool("ostree")
             os.makedirs(self.path, mode=0o755, exist_ok=True)
             self._ostree("init", f"--mode={mode}")
 

@@ -150,6 +150,7 @@ def plan_container(desired: Desired, observed: Observed, target: Deployment) -> 
     after = _summary(
         target,
         link=target.directory,
+        reload=False,
         enabled=enable or (unit.enabled and not disable),
         running=start or (unit.running and not stop),
     )
@@ -215,7 +216,7 @@ def describe_state(observed: Observed) -> dict[str, Any]:
     if active is None:
         return {"state": "running" if unit.running else "broken"}
     link = observed.paths.slot(observed.link_slot) if observed.link_slot is not None else None
-    return _summary(active, link=link, enabled=unit.enabled, running=unit.running)
+    return _summary(active, link=link, reload=unit.need_daemon_reload, enabled=unit.enabled, running=unit.running)
 
 
 def text_diff(*, header: str, before: str, after: str) -> dict[str, str]:
@@ -301,7 +302,7 @@ def _bytes(file: GeneratedFile) -> bytes:
     return file.content.encode("utf-8", "surrogateescape")
 
 
-def _summary(deployment: Deployment, *, link: str | None, enabled: bool, running: bool) -> dict[str, Any]:
+def _summary(deployment: Deployment, *, link: str | None, reload: bool, enabled: bool, running: bool) -> dict[str, Any]:
     values = deployment.inputs.values if deployment.inputs else {}
     return {
         "state": ("running" if running else "stopped") if deployment.has_service else "present",
@@ -310,6 +311,7 @@ def _summary(deployment: Deployment, *, link: str | None, enabled: bool, running
         "manifest_digest": deployment.manifest_digest,
         "deployment": deployment.id,
         "link": link,
+        "needs_daemon_reload": reload,
         "values": dict(values),
     }
 

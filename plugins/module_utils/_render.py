@@ -20,7 +20,15 @@ from ._runtime_spec import bind_sources, default_runtime_spec, image_user, parse
 from ._strict_json import load_json
 from ._systemd_unit import DEFAULT_UNIT_TEMPLATE, render_drop_in, start_stop_values, uses_pid_file
 from ._tmpfiles import MissingSource, default_tmpfiles
-from ._values import FORCED, HOST_DEFAULTS, host_values, substitute_json, substitute_text, variables
+from ._values import (
+    FORCED,
+    HOST_DEFAULTS,
+    host_values,
+    substitute_json,
+    substitute_tmpfiles,
+    substitute_unit,
+    variables,
+)
 
 FindMissing = Callable[[Sequence[tuple[str, str]]], Sequence[MissingSource]]
 """Says which of the (source, destination) bind mounts have a source that the host lacks."""
@@ -108,7 +116,7 @@ def render(
     config = _render_config(image, files, values, paths.name)
     missing = find_missing(bind_sources(parse_runtime_spec(config, file=_config_name(files))))
     if files.tmpfiles_template is not None:
-        tmpfiles = substitute_text(files.tmpfiles_template, values, file="tmpfiles.template", specifiers=own)
+        tmpfiles = substitute_tmpfiles(files.tmpfiles_template, values, specifiers=own)
     else:
         tmpfiles = default_tmpfiles(missing, uid=facts.uid, gid=facts.gid)
     generated = [GeneratedFile(path=f"{directory}/config.json", content=config, mode=0o600)]
@@ -116,7 +124,7 @@ def render(
         generated.append(GeneratedFile(path=f"{directory}/tmpfiles-{paths.name}.conf", content=tmpfiles, mode=0o644))
         generated.append(GeneratedFile(path=paths.tmpfiles, content=tmpfiles, mode=0o644))
     if has_service:
-        unit = substitute_text(unit_template, values, file="service.template", specifiers=own)
+        unit = substitute_unit(unit_template, values, specifiers=own)
         drop_in = render_drop_in(name=paths.name, runtime=inputs.runtime, unit=unit)
         generated.append(GeneratedFile(path=f"{directory}/{paths.unit_name}", content=unit, mode=0o644))
         generated.append(GeneratedFile(path=paths.unit, content=unit, mode=0o644))

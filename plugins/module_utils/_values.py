@@ -147,26 +147,56 @@ def substitute_json(template: str, values: Mapping[str, Any], *, file: str) -> s
     return _substitute(template, put, file=file)
 
 
-def substitute_text(template: str, values: Mapping[str, Any], *, file: str, specifiers: Container[str] = ()) -> str:
-    """Fill a template of a unit (systemd.syntax(7)) or of tmpfiles.d(5), so that a value never means more than itself.
+def substitute_unit(template: str, values: Mapping[str, Any], *, specifiers: Container[str] = ()) -> str:
+    """Fill a template of a unit (systemd.syntax(7)), so that a value never means more than itself.
 
     Control characters and a backslash that would continue the line are refused, inside of quotes a value is escaped, and
     ``%`` is doubled, but for the names in ``specifiers``: there it is the image author's own.
     """
+    file = "service.template"
 
     def put(name: str, match: re.Match[str]) -> str:
-        text = as_text(values[name])
-        if _CONTROL.search(text) or isinstance(values[name], (list, dict)):
-            raise InvalidInputError(f"{file}: the value of '{name}' holds a line break or another control character")
+        text = _line_text(values[name], name=name, file=file)
         if text.endswith("\\") and template[match.end() : match.end() + 1] in ("", "\n", "\r"):
             raise InvalidInputError(f"{file}: the value of '{name}' ends in a backslash, which would continue the line")
-        line = template[template.rfind("\n", 0, match.start()) + 1 : match.start()]
-        quote = _open_quote(line)
+        quote = _open_quote(_line_before(template, match))
         if quote:
             text = text.replace("\\", "\\\\").replace(quote, "\\" + quote)
         return text if name in specifiers else text.replace("%", "%%")
 
     return _substitute(template, put, file=file)
+
+
+def substitute_tmpfiles(template: str, values: Mapping[str, Any], *, specifiers: Container[str] = ()) -> str:
+    """Fill a template of tmpfiles.d(5), so that a value stays within its field; ``specifiers`` as for units.
+
+    Only the last field, the argument, may hold white space, quotes and backslashes.
+    """
+    file = "tmpfiles.template"
+
+    def put(name: str, match: re.Match[str]) -> str:
+        text = _line_text(values[name], name=name, file=file)
+        in_argument = len(f"{_line_before(template, match)}x".split(maxsplit=6)) > 6
+        if not in_argument and re.search(r"[\s\"'\\]", text):
+            raise InvalidInputError(
+                f"{file}: the value of '{name}' has white space, a quote or a backslash: leave it out"
+            )
+        return text if name in specifiers else text.replace("%", "%%")
+
+    return _substitute(template, put, file=file)
+
+
+def _line_text(value: Any, *, name: str, file: str) -> str:
+    if isinstance(value, (list, dict)):
+        raise InvalidInputError(f"{file}: the value of '{name}' is a {type(value).__name__}: give text")
+    text = as_text(value)
+    if _CONTROL.search(text):
+        raise InvalidInputError(f"{file}: the value of '{name}' holds a line break or another control character")
+    return text
+
+
+def _line_before(template: str, match: re.Match[str]) -> str:
+    return template[template.rfind("\n", 0, match.start()) + 1 : match.start()]
 
 
 def _open_quote(line: str) -> str:

@@ -172,7 +172,7 @@ def collect(params: dict[str, Any]) -> list[dict[str, Any]]:
     store = locate_store(params)
     requests = None if params["name"] is None else [image_request(name, params) for name in params["name"]]
     if params["remote"]:
-        return [inspect_remote(request) for request in requests or []]
+        return [inspect_remote(request) for request in sorted(requests or [], key=lambda request: str(request.name))]
     names = None if requests is None else [request.name for request in requests]
     return list_images(store.repository, names, observe_containers(store.root, container_names(store.root)))
 

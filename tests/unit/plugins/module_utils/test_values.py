@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._v
     check_user_values,
     host_values,
     substitute_json,
-    substitute_text,
+    substitute_tmpfiles,
+    substitute_unit,
     variables,
 )
 
@@ -169,21 +171,21 @@ def test_variables(template: str, names: set[str]) -> None:
     ],
 )
 def test_template_language(template: str, result: str) -> None:
-    assert substitute_text(template, {"A": "a", "AB": "ab"}, file="f") == result
+    assert substitute_unit(template, {"A": "a", "AB": "ab"}) == result
     assert substitute_json(f'"{template}"', {"A": "a", "AB": "ab"}, file="f") == f'"{result}"'
 
 
 @pytest.mark.parametrize("template", ["$", "a $ b", "$1", "${", "${}", "${A", "${A-b}", "${ A}", "$-", "$é", "$$$"])
 def test_dollar_that_starts_nothing(template: str) -> None:
     with pytest.raises(InvalidInputError, match=r"service.template: line 3 .*write '\$\$'"):
-        substitute_text(f"\n\n{template}", {"A": "a"}, file="service.template")
+        substitute_unit(f"\n\n{template}", {"A": "a"})
     with pytest.raises(InvalidInputError, match=r"config\.json\.template: line 1 "):
         substitute_json(f'"{template}"', {"A": "a"}, file="config.json.template")
 
 
 def test_values_are_not_templates() -> None:
     values = {"A": "$B ${B} $$ $", "B": "b"}
-    assert substitute_text("$A", values, file="f") == "$B ${B} $$ $"
+    assert substitute_unit("$A", values) == "$B ${B} $$ $"
     assert json.loads(substitute_json('"$A"', values, file="f")) == "$B ${B} $$ $"
 
 
@@ -301,34 +303,60 @@ def test_a_list_adds_its_elements(value: list[Any], result: list[Any]) -> None:
 
 @pytest.mark.parametrize("value", ["a b", "tab\there", "ünïcode", "x=y", "$A", "'", ""])
 def test_text_stands_as_it_is(value: str) -> None:
-    assert substitute_text("Environment=A=$A\n", {"A": value}, file="f") == f"Environment=A={value}\n"
+    assert substitute_unit("Environment=A=$A\n", {"A": value}) == f"Environment=A={value}\n"
 
 
 @pytest.mark.parametrize("character", ["\n", "\r", "\x00", "\x0b", "\x0c", "\x1b", "\x7f"])
 def test_control_characters_are_refused(character: str) -> None:
     with pytest.raises(InvalidInputError, match=r"service\.template: the value of 'A' holds a line break"):
-        substitute_text("A=$A", {"A": f"x{character}ExecStartPre=/bin/evil"}, file="service.template")
+        substitute_unit("A=$A", {"A": f"x{character}ExecStartPre=/bin/evil"})
 
 
 def test_control_characters_of_the_template_stay() -> None:
-    assert substitute_text("\n\t$A\r\n\x0c", {"A": "a"}, file="f") == "\n\ta\r\n\x0c"
+    assert substitute_unit("\n\t$A\r\n\x0c", {"A": "a"}) == "\n\ta\r\n\x0c"
 
 
 def test_a_value_cannot_join_lines() -> None:
     """A backslash at the end of a line continues it, so the next setting of the unit would vanish."""
     with pytest.raises(InvalidInputError):
-        substitute_text("Environment=A=$A\nUser=nobody\n", {"A": "x\\"}, file="service.template")
+        substitute_unit("Environment=A=$A\nUser=nobody\n", {"A": "x\\"})
 
 
 def test_percent_is_no_specifier() -> None:
     """TRAPS 31: '%' is right for where it stands; a value means itself, not systemd's '%n'."""
-    assert substitute_text("Environment=A=$A\n", {"A": "50%n"}, file="service.template") == "Environment=A=50%%n\n"
+    assert substitute_unit("Environment=A=$A\n", {"A": "50%n"}) == "Environment=A=50%%n\n"
 
 
 def test_a_quote_cannot_end_a_quoted_word() -> None:
     """TRAPS 31: quoting is right for where it stands."""
     try:
-        text = substitute_text('Environment="A=$A"\n', {"A": 'x" "B=y'}, file="service.template")
+        text = substitute_unit('Environment="A=$A"\n', {"A": 'x" "B=y'})
     except InvalidInputError:
         return
     assert text == 'Environment="A=x\\" \\"B=y"\n'
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "result"),
+    [
+        ("d $A 0755 - - -", "/srv/a", "d /srv/a 0755 - - -"),
+        ("d $A 0755 - - -", "/srv/50%", "d /srv/50%% 0755 - - -"),
+        ("w /a 0644 - - - say $A", 'a "b" \\n', 'w /a 0644 - - - say a "b" \\n'),
+    ],
+)
+def test_tmpfiles(template: str, value: str, result: str) -> None:
+    assert substitute_tmpfiles(template, {"A": value}) == result
+
+
+@pytest.mark.parametrize("value", ["/srv/a 0777", "/srv/a\t0777", '"/srv/a', "'x", "/srv/a\\x20"])
+@pytest.mark.parametrize("template", ["d $A 0755 - - -", "d /srv/$A 0755 - - -", "$A", "d /a 0755 root root $A"])
+def test_a_value_stays_within_its_field(template: str, value: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"tmpfiles.template: the value of 'A' has white space"):
+        substitute_tmpfiles(f"# first\n{template}\n", {"A": value})
+
+
+@pytest.mark.parametrize("value", [["a"], {"a": "b"}])
+@pytest.mark.parametrize("substitute", [substitute_tmpfiles, substitute_unit])
+def test_lists_and_dicts_are_for_json(substitute: Callable[..., str], value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"the value of 'A' is a (list|dict): give text"):
+        substitute("$A", {"A": value})
