@@ -16,7 +16,7 @@ class ModuleDocFragment:
 options:
   source:
     description:
-      - Where the image comes from, as in C(containers-transports(5)). C(docker://HOST/NAME:TAG) is a registry,
+      - Where the image comes from, in the syntax of containers-transports(5). C(docker://HOST/NAME:TAG) is a registry,
         C(oci:/DIRECTORY[:TAG]) an OCI layout on the target host.
       - If not set, it is the registry that the image's name says. A name without a registry needs a source, as no
         registry is ever guessed.
@@ -28,14 +28,14 @@ options:
     description: Password or token for the registry. It is passed to C(skopeo) in a file that only root can read.
     type: str
   authfile:
-    description: File with credentials on the target host, as in C(containers-auth.json(5)). Not together with O(username).
+    description: File with credentials on the target host, see containers-auth.json(5). Not together with O(username).
     type: path
   validate_certs:
     description: Whether the registry has to use TLS with a valid certificate. V(false) also permits plain HTTP.
     type: bool
     default: true
   cert_dir:
-    description: Directory on the target host with the certificates for the registry, as in C(containers-certs.d(5)).
+    description: Directory on the target host with the certificates for the registry, see containers-certs.d(5).
     type: path
   platform:
     description: Platform to choose from an image for several, as C(OS/ARCHITECTURE[/VARIANT]). Default is the target host's.
