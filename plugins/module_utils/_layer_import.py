@@ -34,7 +34,8 @@ from ._oci_image import (
     parse_config,
     parse_manifest,
 )
-from ._ostree import IMPLIED_PARENTS, MAX_METADATA_STRING, Repository
+from ._ostree import MAX_METADATA_STRING, Repository
+from ._ostree_reader import IMPLIED_PARENTS
 
 if TYPE_CHECKING:
     from ._image_proxy import Blob, ImageProxy

@@ -11,16 +11,14 @@ import fcntl
 import os
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
-from ._errors import CommandError, LockedError, StoreError
-from ._ostree_reader import COMMIT, IMPLIED_PARENTS, Entry, RepositoryReader, checked_commit, checked_ref
+from ._errors import CommandError, StoreError
+from ._io import LOCK_TIMEOUT, locked
+from ._ostree_reader import COMMIT, RepositoryReader, checked_commit, checked_ref
 from ._runner import Completed, command_environment, find_tool, run
-
-__all__ = ["IMPLIED_PARENTS", "Entry", "Repository", "TarCommit"]
 
 MAX_METADATA_STRING = 100 * 1024
 """Bytes that one metadata value may have: Linux limits one argv string to 128 KiB."""
@@ -114,9 +112,8 @@ class Repository(RepositoryReader):
 
         The same content gives the same commit. With ``ref``, that names the commit afterwards.
         """
-        archive = b"".join(_tar_member(name, content) for name, content in sorted(files.items()))
         argv = self._commit_argv("tar=-", metadata=metadata, ref=ref)
-        return self._committed(argv, stdin=archive + bytes(1024))
+        return self._committed(argv, stdin=_tar(files))
 
     def commit_tree_of(self, commit: str, *, metadata: Mapping[str, str], ref: str | None = None) -> str:
         """Commit the tree of ``commit`` again with other ``metadata`` and return the new commit."""
@@ -144,26 +141,12 @@ class Repository(RepositoryReader):
                 os.unlink(os.path.join(destination, path))
             start = index
 
-    @contextlib.contextmanager
-    def lock(self, timeout: float = 60.0) -> Iterator[None]:
-        """Hold the repository's one writer lock; ``LockedError`` after ``timeout`` seconds. Not re-entrant."""
-        path = os.path.join(self.path, _LOCK_NAME)
-        deadline = time.monotonic() + timeout
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            raise StoreError(f"The OSTree repository '{self.path}' cannot be locked: {exc}") from exc
-        try:
-            while not _try_lock(descriptor):
-                if time.monotonic() >= deadline:
-                    raise LockedError(
-                        f"The OSTree repository '{self.path}' is in use by another run since more than {timeout:g} "
-                        "seconds: wait for its end and try again"
-                    )
-                time.sleep(0.05)
-            yield
-        finally:
-            os.close(descriptor)
+    def lock(self, timeout: float = LOCK_TIMEOUT) -> contextlib.AbstractContextManager[None]:
+        """Return the repository's one writer lock; ``LockedError`` after ``timeout`` seconds. Not re-entrant."""
+        if not self.exists():
+            raise StoreError(f"There is no OSTree repository at '{self.path}'")
+        what = f"the OSTree repository '{self.path}'"
+        return locked(os.path.join(self.path, _LOCK_NAME), what=what, timeout=timeout)
 
     def _ostree(self, command: str, *arguments: str, stdin: bytes | None = None) -> Completed:
         argv = ["ostree", command, f"--repo={self.path}", *arguments]
@@ -186,20 +169,15 @@ class Repository(RepositoryReader):
         return commit
 
 
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    """Return an archive of regular files of root's, 0644."""
+    import io
+    import tarfile
 
-
-def _tar_member(name: str, content: bytes) -> bytes:
-    """Return a ustar member: a regular file of root's, 0644."""
-    header = bytearray(512)
-    fields = ((0, name.lstrip("/").encode()), (100, b"0000644"), (108, b"0000000"), (116, b"0000000"))
-    sizes = ((124, b"%011o" % len(content)), (136, b"00000000000"), (148, b" " * 8), (156, b"0"), (257, b"ustar\x0000"))
-    for start, field in fields + sizes:
-        header[start : start + len(field)] = field
-    header[148:156] = b"%06o\0 " % sum(header)
-    return bytes(header) + content + bytes(-len(content) % 512)
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in sorted(files.items()):
+            member = tarfile.TarInfo(name.lstrip("/"))
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return archive.getvalue()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils import _gvariant, _ostree
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _gvariant
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     LockedError,
@@ -155,7 +155,7 @@ def test_missing_object(repository: Repository, name: str) -> None:
 
 
 def test_one_writer_at_a_time(repository: Repository) -> None:
-    with repository.lock(), pytest.raises(LockedError, match="in use by another run"), repository.lock(0.01):
+    with repository.lock(), pytest.raises(LockedError, match="did not end within"), repository.lock(0.01):
         pass
     with repository.lock(0.01):
         pass
@@ -163,7 +163,7 @@ def test_one_writer_at_a_time(repository: Repository) -> None:
 
 def test_no_repository(tmp_path: pathlib.Path) -> None:
     assert not Repository(str(tmp_path / "none")).exists()
-    with pytest.raises(StoreError, match="cannot be locked"), Repository(str(tmp_path / "none")).lock():
+    with pytest.raises(StoreError, match="There is no OSTree repository"), Repository(str(tmp_path / "none")).lock():
         pass
 
 
@@ -180,13 +180,3 @@ def variant_array(elements: list[bytes], *, alignment: int) -> bytes:
 @given(st.lists(st.binary(min_size=1, max_size=90), max_size=90), st.sampled_from([1, 8]))
 def test_arrays_of_any_size(elements: list[bytes], alignment: int) -> None:
     assert list(_gvariant.elements(variant_array(elements, alignment=alignment), alignment=alignment)) == elements
-
-
-def test_tar_member_is_what_tar_would_write() -> None:
-    import io
-    import tarfile
-
-    data = _ostree._tar_member("/manifest.json", b"x" * 600) + bytes(1024)
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        (info,) = tar.getmembers()
-        assert (info.name, info.size, info.mode, info.uid, info.mtime) == ("manifest.json", 600, 0o644, 0, 0)
