@@ -19,16 +19,18 @@ options:
       - Where the image comes from, in the syntax of containers-transports(5). C(docker://HOST/NAME:TAG) is a registry,
         C(oci:/DIRECTORY[:TAG]) an OCI layout on the target host.
       - If not set, it is the registry that the image's name says. A name without a registry needs a source, as no
-        registry is ever guessed.
+        registry is ever guessed. For the same reason C(docker://) needs the registry, such as C(docker://docker.io/library/NAME).
     type: str
   username:
-    description: User name for the registry.
+    description: User name for the registry. Ignored for a O(source) that is not a registry.
     type: str
   password:
-    description: Password or token for the registry. It is passed to C(skopeo) in a file that only root can read.
+    description:
+      - Password or token for the registry. Ignored for a O(source) that is not a registry.
+      - It is kept in memory and handed to C(skopeo) as a file in memory; it is in no file on disk and in no command line.
     type: str
   authfile:
-    description: File with credentials on the target host, see containers-auth.json(5). Not together with O(username).
+    description: File with credentials on the target host, see containers-auth.json(5). Goes before O(username).
     type: path
   validate_certs:
     description: Whether the registry has to use TLS with a valid certificate. V(false) also permits plain HTTP.
@@ -38,7 +40,10 @@ options:
     description: Directory on the target host with the certificates for the registry, see containers-certs.d(5).
     type: path
   platform:
-    description: Platform to choose from an image for several, as C(OS/ARCHITECTURE[/VARIANT]). Default is the target host's.
+    description:
+      - Platform to choose from an image for several, as C(OS/ARCHITECTURE[/VARIANT]). Default is the target host's.
+      - An image for another platform is refused when it is pulled, which check mode does not foretell.
+      - An image that is stored already is not pulled again because it is for another platform.
     type: str
 requirements:
   - skopeo >= 1.9 (to pull)

@@ -23,7 +23,10 @@ options:
     description:
       - OSTree repository that holds the images.
       - If not set, it is C(/ostree/repo) when that exists on the same file system as O(root), else C(.storage/ostree) below O(root).
-      - It is created when it is missing. It has to be on the same file system as O(root), as checkouts are hard links into it.
+      - It is created when it is missing, so that only root can enter it. What is there is used as it is, and has to be
+        an OSTree repository of mode C(bare), or an empty directory.
+      - It has to be on the same file system as O(root), as checkouts are hard links into it.
+      - One run at a time writes to it; others wait for up to ten minutes.
     type: path
 requirements:
   - Python >= 3.9

@@ -95,6 +95,16 @@ class RemoveFile:
 
 
 @dataclass(frozen=True)
+class RemoveLeftover:
+    """Remove a file or directory that an interrupted run left."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"remove leftover {self.path}"
+
+
+@dataclass(frozen=True)
 class DaemonReload:
     """Have systemd read its unit files again."""
 
@@ -134,9 +144,10 @@ class DisableUnit:
 
 @dataclass(frozen=True)
 class StartUnit:
-    """Start the unit and wait until it is ready."""
+    """Create what the container's tmpfiles.d file lists, as at boot, start the unit, and wait until it is ready."""
 
     unit: str
+    tmpfiles: str | None = None
 
     def __str__(self) -> str:
         return f"start {self.unit}"
@@ -181,6 +192,7 @@ Action = Union[
     SwitchDeployment,
     WriteFile,
     RemoveFile,
+    RemoveLeftover,
     DaemonReload,
     CreateTmpfiles,
     EnableUnit,

@@ -14,7 +14,9 @@ from typing import Any, Callable
 from . import _actions as actions
 from . import _io, _runtime, _systemctl
 from ._info_file import info_file
+from ._models import Deployment
 from ._ostree import Repository
+from ._runtime_spec import has_user_namespace, parse_runtime_spec
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def _check_out(action: actions.CheckoutDeployment, context: Context) -> None:
     staging = os.path.join(folder, f".{name}.new")
     _io.remove_tree(staging)
     os.makedirs(folder, mode=0o755, exist_ok=True)
-    os.mkdir(staging, mode=0o755)
+    # An image may hold setuid programs, old ones too: nobody but root gets there. A user namespace needs the way.
+    os.mkdir(staging, mode=0o711 if _has_user_namespace(deployment) else 0o700)
     try:
         context.repository.checkout(context.layers, os.path.join(staging, "rootfs"))
         for file in (*deployment.files, info_file(deployment)):
@@ -56,6 +59,11 @@ def _check_out(action: actions.CheckoutDeployment, context: Context) -> None:
     _io.remove_tree(deployment.directory)
     os.rename(staging, deployment.directory)
     _io.sync_directory(folder)
+
+
+def _has_user_namespace(deployment: Deployment) -> bool:
+    config = next(file for file in deployment.files if file.path == f"{deployment.directory}/config.json")
+    return has_user_namespace(parse_runtime_spec(config.content, file=config.path))
 
 
 def _write(path: str, content: str, mode: int) -> None:
@@ -74,11 +82,13 @@ def _stop(action: actions.StopUnit, context: Context) -> None:
     """Stop the unit; what the runtime still has of the container afterwards is killed and deleted."""
     _systemctl.stop(action.unit)
     container = action.unit[: -len(".service")]
-    if _runtime.knows_container(container):
+    if _runtime.container_bundle(container) is not None:
         _runtime.delete_container(context.runtime, container)
 
 
 def _start(action: actions.StartUnit, context: Context) -> None:
+    if action.tmpfiles is not None:
+        _systemctl.create_tmpfiles(action.tmpfiles)
     _systemctl.start(action.unit, ready_delay=context.ready_delay, ready_timeout=context.ready_timeout)
 
 
@@ -88,6 +98,7 @@ _HANDLERS: Mapping[type, Callable[[Any, Context], None]] = {
     actions.SwitchDeployment: _switch,
     actions.WriteFile: _write_file,
     actions.RemoveFile: lambda action, context: _io.remove_file(action.path),
+    actions.RemoveLeftover: lambda action, context: _io.remove_tree(action.path),
     actions.DaemonReload: lambda action, context: _systemctl.daemon_reload(),
     actions.CreateTmpfiles: lambda action, context: _systemctl.create_tmpfiles(action.path),
     actions.EnableUnit: lambda action, context: _systemctl.enable(action.unit),

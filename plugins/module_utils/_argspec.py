@@ -27,5 +27,4 @@ PULL: dict[str, Any] = {
 
 PULL_RULES: dict[str, Any] = {
     "required_together": [("username", "password")],
-    "mutually_exclusive": [("username", "authfile")],
 }

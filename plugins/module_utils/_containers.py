@@ -15,7 +15,7 @@ from typing import Any
 from . import _apply
 from ._actions import ForgetFailure
 from ._describe import describe_container
-from ._errors import ServiceError, SystemContainerError
+from ._errors import InvalidInputError, ServiceError, SystemContainerError, message_of
 from ._image_files import ImageTree, missing_source, read_image_files
 from ._images import ImageOutcome, ImageRequest, converge_image, image_request, stored_outcome
 from ._io import locked
@@ -33,7 +33,7 @@ from ._plan import (
     plan_absent,
     plan_container,
     plan_unrendered,
-    refuse_newer,
+    refuse_obstacles,
 )
 from ._render import ImageIdentity, Target, render
 from ._runtime import find_runtime
@@ -42,6 +42,7 @@ from ._systemd_unit import check_container_name
 from ._tmpfiles import MissingSource, created_paths
 from ._values import check_user_values
 
+_DAY = 86400.0
 _LOCK_FOLDER = "/run/system-containers"
 
 
@@ -84,6 +85,11 @@ class ContainerOutcome:
 
 def container_request(params: Mapping[str, Any]) -> ContainerRequest:
     """Return what the options of a task mean; raises ``InvalidInputError`` for what cannot be accepted."""
+    delay, timeout = params["ready_delay"], params["ready_timeout"]
+    if not 0 <= delay < timeout < _DAY:
+        raise InvalidInputError(
+            f"ready_delay ({delay:g}) and ready_timeout ({timeout:g}) are seconds: the delay has to be less than the time-out"
+        )
     return ContainerRequest(
         name=check_container_name(params["name"]),
         desired=Desired(state=params["state"], enabled=params["enabled"]),
@@ -91,8 +97,8 @@ def container_request(params: Mapping[str, Any]) -> ContainerRequest:
         image_name=params["image"],
         values=check_user_values(params["values"] or {}),
         pull=params["pull"],
-        ready_delay=params["ready_delay"],
-        ready_timeout=params["ready_timeout"],
+        ready_delay=delay,
+        ready_timeout=timeout,
     )
 
 
@@ -100,7 +106,9 @@ def converge_container(store: Store, request: ContainerRequest, *, check_mode: b
     """Bring the container to what is asked; in check mode only say what would be done."""
     with _lock(request.name, check_mode=check_mode):
         observed = _look(store, request.name)
-        check_conflicts(observed, has_service=not observed.exists)
+        refuse_obstacles(observed)
+        if not observed.exists:
+            check_conflicts(observed)
         runtime = find_runtime()
         image = _image(store, request, check_mode=check_mode)
         inputs = Inputs(manifest_digest=image.manifest_digest, values=request.values, runtime=runtime)
@@ -123,7 +131,6 @@ def remove_container(store: Store, name: str, *, check_mode: bool) -> ContainerO
     check_container_name(name)
     with _lock(name, check_mode=check_mode):
         observed = _look(store, name)
-        refuse_newer(observed)
         plan = plan_absent(observed)
         if plan.actions and not check_mode:
             _apply.apply(plan.actions, _apply.Context(_recorded_runtime(observed), store.repository))
@@ -186,26 +193,39 @@ def _render(
 def _apply_or_go_back(
     plan: Plan, observed: Observed, target: Deployment, context: _apply.Context, store: Store
 ) -> None:
-    """Apply the plan; when it fails after a running deployment was replaced, bring that one back before raising."""
+    """Apply the plan. When that fails, bring back what was there before, running or not, and raise the failure."""
     try:
         _apply.apply(plan.actions, context)
     except (SystemContainerError, OSError) as failure:
-        old = observed.active
-        if old is None or not old.files or old.slot == target.slot:
+        back = _plan_back(observed, _look(store, target.name), target)
+        if back is None:
             raise
-        now = _look(store, target.name)
-        if now.active_slot == old.slot and now.unit.running == observed.unit.running:
-            raise
-        state = "started" if observed.unit.running else "stopped"
-        back = plan_container(Desired(state=state, enabled=observed.unit.enabled), now, old)
         try:
-            forget = () if observed.unit.running else (ForgetFailure(observed.paths.unit_name),)
-            _apply.apply((*back.actions, *forget), context)
+            _apply.apply(back.actions, context)
         except (SystemContainerError, OSError) as second:
             raise ServiceError(
-                f"{failure}\nGoing back to deployment {old.id} of '{target.name}' failed too: {second}"
+                f"{message_of(failure)}\nGoing back to what '{target.name}' was before failed too: {message_of(second)}"
             ) from failure
-        raise ServiceError(f"{failure}\n'{target.name}' is back on deployment {old.id} ({state})") from failure
+        old = observed.active
+        state = "was removed again, as it was not there before"
+        if old is not None:
+            state = f"is back on deployment {old.id} ({'started' if observed.own_unit.running else 'stopped'})"
+        raise ServiceError(f"{message_of(failure)}\n'{target.name}' {state}") from failure
+
+
+def _plan_back(observed: Observed, now: Observed, target: Deployment) -> Plan | None:
+    """Return what brings back the container as observed before; None when there is nothing to go back to."""
+    if not observed.exists:
+        return plan_absent(now)
+    old, running = observed.active, observed.own_unit.running
+    if old is None or not old.files or old.slot == target.slot:
+        return None
+    if now.active_slot == old.slot and now.link_slot == old.slot and now.own_unit.running == running:
+        return None
+    back = plan_container(Desired("started" if running else "stopped", observed.own_unit.enabled), now, old)
+    if running or not old.has_service:
+        return back
+    return Plan((*back.actions, ForgetFailure(now.paths.unit_name)), back.diff)
 
 
 def _context(store: Store, request: ContainerRequest, runtime: str, stored: StoredImage | None) -> _apply.Context:

@@ -28,7 +28,7 @@ def describe_container(observed: Observed) -> dict[str, Any]:
             name: value for name, value in (active.values if active else {}).items() if name not in _user_values(active)
         },
         "runtime": active.inputs.runtime if active and active.inputs else None,
-        "state": "running" if unit.active in ("active", "reloading", "refreshing") else unit.active,
+        "state": "running" if unit.up else unit.active,
         "enabled": unit.enabled,
         "unit": paths.unit_name if active is None or active.has_service else None,
         "substate": unit.sub,
@@ -44,6 +44,8 @@ def describe_container(observed: Observed) -> dict[str, Any]:
 
 
 def _reason(observed: Observed) -> str | None:
+    if observed.problem is not None:
+        return observed.problem
     if observed.active is not None:
         return (
             None

@@ -55,3 +55,10 @@ class ServiceError(SystemContainerError):
 
 class NewerSchemaError(SystemContainerError):
     """A newer version of this collection wrote what is on the host."""
+
+
+def message_of(error: Exception) -> str:
+    """Return the message for a user; what the operating system refuses to others, root may do."""
+    if isinstance(error, PermissionError):
+        return f"{error}: system containers are managed by root: set 'become: true'"
+    return str(error)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -33,6 +32,7 @@ from ._errors import CommandError, SourceError, SystemContainerError
 from ._image_name import is_digest
 from ._image_source import check_policy, credentials, platform_flags, source_flags, translate
 from ._oci_image import MAX_MANIFEST, Descriptor, SourceOptions, parse_index
+from ._ostree import widen_pipe
 from ._runner import command_environment, find_tool, run
 
 DEFAULT_TIMEOUT = 60.0
@@ -43,7 +43,6 @@ _STALL = 3.0
 
 _PIECE = 1024 * 1024
 _PACKET = 64 * 1024
-_F_SETPIPE_SZ = 1031
 _MIN_PROTOCOL = (0, 2, 3)
 _ENFORCES_POLICY = (0, 2, 6)
 _INDEX_TRANSPORTS = ("docker", "oci", "oci-archive", "dir")
@@ -67,8 +66,7 @@ class Blob:
         self._size = size
         self._descriptor = reply.descriptor
         self._open = True
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(self._descriptor, _F_SETPIPE_SZ, _PIECE)
+        widen_pipe(self._descriptor)
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes. Only the end of the iteration says that size and digest were right."""
@@ -119,6 +117,7 @@ class ImageProxy:
 
     def __init__(self, options: SourceOptions, *, timeout: float = DEFAULT_TIMEOUT) -> None:
         self.source = options.source
+        self.platform = options.platform
         self.timeout = timeout
         self._options = options
         self._cleanup = contextlib.ExitStack()
@@ -183,7 +182,7 @@ class ImageProxy:
             raw = run(argv, timeout=self.timeout).stdout
         except CommandError:
             return None
-        if not any(entry.digest == manifest_digest for entry, _platform in parse_index(raw)):
+        if not any(entry.digest == manifest_digest for entry in parse_index(raw)):
             return None
         return "sha256:" + hashlib.sha256(raw).hexdigest()
 
@@ -243,9 +242,12 @@ class ImageProxy:
         self._cleanup.callback(self._process.wait)
 
     def _authfile(self) -> str | None:
-        """Return the path of the authfile: the caller's, or one in memory that vanishes with this process."""
+        """Return the path of the authfile: the caller's, or one in memory that vanishes with this process.
+
+        A file goes before a user's name, which may be a default of all tasks.
+        """
         options = self._options
-        if options.username is None and options.password is None:
+        if options.authfile is not None or (options.username is None and options.password is None):
             return options.authfile
         content = credentials(options.source, username=options.username, password=options.password)
         descriptor = os.memfd_create("auth.json", os.MFD_CLOEXEC)

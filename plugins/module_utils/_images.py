@@ -6,18 +6,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._actions import PullImage, RemoveImage
-from ._errors import ImageNotFoundError, InvalidInputError, SystemContainerError
+from ._diff import state_diff
+from ._errors import ImageNotFoundError, InvalidInputError, StoreError, SystemContainerError
 from ._image_files import ImageTree, read_image_files
 from ._image_name import REF_PREFIX, ImageName, decode_ref, parse_image_name
+from ._image_source import check_source, platform_flags
 from ._layer_import import (
     PullResult,
     fetch_remote,
+    is_complete,
     layer_commits,
     pull,
     read_config,
@@ -26,8 +31,11 @@ from ._layer_import import (
 from ._models import Observed
 from ._oci_image import RemoteImage, SourceOptions, StoredImage
 from ._ostree import Repository
-from ._plan import NOTHING_TO_DO, Plan, state_diff
+from ._plan import NOTHING_TO_DO, Plan
 from ._render import template_variables
+
+if TYPE_CHECKING:
+    from ._image_proxy import ImageProxy
 
 _TRANSPORTS = ("docker", "oci")
 _BLOB_REF = re.compile(REF_PREFIX + r"[0-9a-f]{64}\Z")
@@ -65,6 +73,25 @@ class ImageOutcome:
     result: PullResult | None = None
 
 
+@dataclass(frozen=True)
+class Held:
+    """What the store has of an image: ``state`` is absent, incomplete or present; ``image`` is None if unreadable."""
+
+    state: str
+    commit: str | None = None
+    image: StoredImage | None = None
+
+    @property
+    def manifest_digest(self) -> str | None:
+        """The image's digest, None when there is none that can be read."""
+        return self.image.manifest_digest if self.image else None
+
+    def shown(self) -> dict[str, str]:
+        """Return what a diff shows."""
+        digest = {"manifest_digest": self.image.manifest_digest} if self.image else {}
+        return {"state": self.state, **digest}
+
+
 def image_request(name: str, params: Mapping[str, Any]) -> ImageRequest:
     """Return what the options of a task mean; raises ``InvalidInputError`` for a name or source of the wrong form."""
     parsed = parse_image_name(name)
@@ -74,36 +101,79 @@ def image_request(name: str, params: Mapping[str, Any]) -> ImageRequest:
     elif source.partition(":")[0] not in _TRANSPORTS:
         known = " or ".join(f"'{transport}:'" for transport in _TRANSPORTS)
         raise InvalidInputError(f"source: '{source}' is not supported: it has to start with {known}")
+    platform_flags(params["platform"])  # raises for what is none, also when nothing is pulled
     if source is None:
         return ImageRequest(parsed, None)
+    check_source(source)
     keys = ("username", "password", "authfile", "validate_certs", "cert_dir", "platform")
-    return ImageRequest(parsed, SourceOptions(source=source, **{key: params[key] for key in keys}))
+    options = SourceOptions(source=source, **{key: params[key] for key in keys})
+    if not source.startswith("docker:"):
+        # Defaults for all tasks may set credentials; what is not a registry has no use for them.
+        options = dataclasses.replace(options, username=None, password=None, authfile=None)
+    return ImageRequest(parsed, options)
+
+
+def look_up(repository: Repository, ref: str) -> Held:
+    """Return what the store has of an image; one that is damaged counts as incomplete, as pulling it again mends it."""
+    commit: str | None = None
+    try:
+        if not repository.has_ref(ref):
+            return Held("absent")
+        commit = repository.resolve(ref)
+        image = stored_image(repository, ref)
+    except StoreError:
+        return Held("incomplete", commit)
+    if image is None:
+        return Held("absent")
+    return Held("present" if is_complete(repository, image) else "incomplete", commit, image)
 
 
 def converge_image(repository: Repository, request: ImageRequest, *, refresh: bool, check_mode: bool) -> ImageOutcome:
     """Pull the image when it is missing or incomplete; with ``refresh``, also when the source has moved on."""
     from ._image_proxy import ImageProxy
 
-    ref = request.name.ref
-    stored = stored_image(repository, ref) if repository.exists() else None
-    complete = stored is not None and _has_all_blobs(repository, stored)
-    if stored is not None and complete and not refresh:
-        return ImageOutcome(NOTHING_TO_DO, stored.manifest_digest, stored=stored)
+    held = look_up(repository, request.name.ref)
+    if held.image is not None and held.state == "present" and not refresh:
+        return ImageOutcome(NOTHING_TO_DO, held.image.manifest_digest, stored=held.image)
     with ImageProxy(request.source()) as proxy:
         remote = fetch_remote(proxy)
-        plan = plan_pull(ref, stored, remote, complete=complete)
-        result = None
+        plan = plan_pull(request.name.ref, held, remote)
         if plan.actions and not check_mode:
             repository.create()
             with repository.lock():
-                result = pull(repository, proxy, remote, refs=[ref])
-    current = stored_image(repository, ref) if result is not None or not plan.actions else None
-    return ImageOutcome(plan, remote.manifest_digest, stored=current, remote=remote, result=result)
+                return _pull_locked(repository, request, proxy, (held, remote), refresh=refresh)
+    return ImageOutcome(plan, remote.manifest_digest, stored=None if plan.actions else held.image, remote=remote)
+
+
+def _pull_locked(
+    repository: Repository, request: ImageRequest, proxy: ImageProxy, seen: tuple[Held, RemoteImage], *, refresh: bool
+) -> ImageOutcome:
+    """Pull what was ``seen`` before the lock, unless another run changed the image in the store since then.
+
+    Then all is decided anew, and the source asked again: a manifest from before could move a tag back.
+    """
+    from ._image_proxy import ImageProxy
+
+    ref = request.name.ref
+    before, remote = seen
+    held = look_up(repository, ref)
+    if held != before and held.image is not None and held.state == "present" and not refresh:
+        return ImageOutcome(NOTHING_TO_DO, held.image.manifest_digest, stored=held.image)
+    with contextlib.ExitStack() as stack:
+        if held != before:
+            proxy = stack.enter_context(ImageProxy(request.source()))
+            remote = fetch_remote(proxy)
+        plan = plan_pull(ref, held, remote)
+        result = pull(repository, proxy, remote, refs=[ref]) if plan.actions else None
+    return ImageOutcome(plan, remote.manifest_digest, stored_image(repository, ref), remote, result)
 
 
 def stored_outcome(repository: Repository, name: ImageName) -> ImageOutcome:
     """Return an image that has to be in the store; raises ``ImageNotFoundError`` when it is not."""
-    stored = stored_image(repository, name.ref) if repository.exists() else None
+    try:
+        stored = stored_image(repository, name.ref) if repository.exists() else None
+    except StoreError as exc:
+        raise StoreError(f"The image '{name}' is damaged in the store ({exc}): pull it again") from exc
     if stored is None:
         raise ImageNotFoundError(
             f"The image '{name}' is not in the store '{repository.path}': pull it with system_container_image, or set"
@@ -112,51 +182,48 @@ def stored_outcome(repository: Repository, name: ImageName) -> ImageOutcome:
     return ImageOutcome(NOTHING_TO_DO, stored.manifest_digest, stored=stored)
 
 
-def plan_pull(ref: str, stored: StoredImage | None, remote: RemoteImage, *, complete: bool) -> Plan:
+def plan_pull(ref: str, held: Held, remote: RemoteImage) -> Plan:
     """Decide whether the image at the source has to be pulled: what counts is the platform's manifest digest."""
-    if complete and stored is not None and stored.manifest_digest == remote.manifest_digest:
+    if held.state == "present" and held.manifest_digest == remote.manifest_digest:
         return NOTHING_TO_DO
-    before = (
-        {"state": "present" if complete else "incomplete", "manifest_digest": stored.manifest_digest}
-        if stored
-        else {"state": "absent"}
-    )
     after = {"state": "present", "manifest_digest": remote.manifest_digest}
-    return Plan((PullImage(ref, remote.manifest_digest),), state_diff(before, after, header=ref))
+    return Plan((PullImage(ref, remote.manifest_digest),), state_diff(held.shown(), after, header=ref))
 
 
 def remove_image(
     repository: Repository, name: ImageName, containers: Mapping[str, Observed], *, force: bool, check_mode: bool
 ) -> Plan:
     """Take the image's name out of the store; raises ``InvalidInputError`` when a container uses it."""
-    stored = stored_image(repository, name.ref) if repository.exists() else None
-    used_by = users_of(stored, containers) if stored else []
-    plan = plan_removal(name.ref, stored, used_by=used_by, force=force)
+    held = look_up(repository, name.ref)
+    plan = plan_removal(name, held, used_by=users_of(str(name), held, containers), force=force)
     if plan.actions and not check_mode:
         with repository.lock():
             repository.delete_ref(name.ref)
     return plan
 
 
-def plan_removal(ref: str, stored: StoredImage | None, *, used_by: Sequence[str], force: bool) -> Plan:
+def plan_removal(name: ImageName, held: Held, *, used_by: Sequence[str], force: bool) -> Plan:
     """Decide how an image leaves the store; raises ``InvalidInputError`` when a container uses it."""
-    if stored is None:
+    if held.state == "absent":
         return NOTHING_TO_DO
     if used_by and not force:
         raise InvalidInputError(
-            f"The image '{stored.name}' is used by {', '.join(used_by)}: remove these containers first, or set 'force'"
+            f"The image '{name}' is used by {', '.join(used_by)}: remove these containers first, or set 'force'"
         )
-    before = {"state": "present", "manifest_digest": stored.manifest_digest}
-    return Plan((RemoveImage(ref),), state_diff(before, {"state": "absent"}, header=ref))
+    # An incomplete image leaves as any other: only its name has to be there.
+    before = {**held.shown(), "state": "present"}
+    return Plan((RemoveImage(name.ref),), state_diff(before, {"state": "absent"}, header=name.ref))
 
 
-def users_of(stored: StoredImage, containers: Mapping[str, Observed]) -> list[str]:
-    """Return the containers that have a deployment of the image."""
+def users_of(name: str, held: Held, containers: Mapping[str, Observed]) -> list[str]:
+    """Return the containers that have a deployment of the image; when it cannot be read, by its name too."""
+    digest = held.manifest_digest
     return [
-        name
-        for name, observed in containers.items()
+        container
+        for container, observed in containers.items()
         if any(
-            item.image_commit == stored.commit or item.manifest_digest == stored.manifest_digest
+            (held.commit is not None and item.image_commit == held.commit)
+            or (item.manifest_digest == digest if digest is not None else item.image == name)
             for item in observed.deployments
         )
     ]
@@ -186,7 +253,7 @@ def describe_outcome(
 ) -> dict[str, Any]:
     """Return the image after it was converged: as stored, or in check mode as its source has it."""
     if outcome.stored is not None:
-        return describe_stored(repository, outcome.stored, used_by=users_of(outcome.stored, containers))
+        return describe_stored(repository, outcome.stored, used_by=_users_of_stored(outcome.stored, containers))
     return describe_remote(str(name), outcome.remote) if outcome.remote is not None else {}
 
 
@@ -237,11 +304,6 @@ def describe_stored(repository: Repository, stored: StoredImage, *, used_by: Seq
     return described
 
 
-def _has_all_blobs(repository: Repository, stored: StoredImage) -> bool:
-    manifest = stored.manifest
-    return all(repository.resolve(blob.ref) is not None for blob in (manifest.config, *manifest.layers))
-
-
 def _image_refs(repository: Repository) -> list[str]:
     """Return the refs that are names of images; layers and config blobs are 64 hex digits (an image has a tag)."""
     return [ref for ref in repository.refs() if not _BLOB_REF.match(ref)]
@@ -251,5 +313,32 @@ def _describe_ref(repository: Repository, ref: str, containers: Mapping[str, Obs
     try:
         stored = stored_image(repository, ref)
     except SystemContainerError as exc:
-        return {"name": decode_ref(ref[len(REF_PREFIX) :]), "ref": ref, "broken": str(exc)}
-    return describe_stored(repository, stored, used_by=users_of(stored, containers)) if stored else None
+        return _describe_broken(repository, ref, str(exc), containers)
+    return describe_stored(repository, stored, used_by=_users_of_stored(stored, containers)) if stored else None
+
+
+def _describe_broken(
+    repository: Repository, ref: str, reason: str, containers: Mapping[str, Observed]
+) -> dict[str, Any]:
+    """Return an image that cannot be read with the keys of all others: loops over images go on."""
+    name = decode_ref(ref[len(REF_PREFIX) :])
+    try:
+        commit = repository.resolve(ref)
+    except StoreError:
+        commit = None
+    unknown = ("manifest_digest", "index_digest", "config_digest", "size", "source", "created", "platform")
+    return {
+        "name": name,
+        "ref": ref,
+        "commit": commit,
+        **dict.fromkeys(unknown),
+        "layers": [],
+        "labels": {},
+        "variables": {},
+        "used_by": users_of(name, Held("incomplete", commit), containers),
+        "broken": reason,
+    }
+
+
+def _users_of_stored(stored: StoredImage, containers: Mapping[str, Observed]) -> list[str]:
+    return users_of(stored.name, Held("present", stored.commit, stored), containers)

@@ -10,14 +10,16 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 
 from ._errors import InvalidInputError, LockedError, StoreError
 from ._models import FileState
+
+_OCTAL = re.compile(r"\\([0-7]{3})")  # white space and backslashes in mountinfo, proc(5)
 
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for another run that holds a lock."""
@@ -41,9 +43,10 @@ def read_state(path: str) -> FileState | None:
 
 def write_file(path: str, content: bytes, *, mode: int) -> None:
     """Write a file under a temporary name beside ``path``, sync it, and rename it into place."""
-    folder = os.path.dirname(path)
-    os.makedirs(folder, mode=0o755, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=".system-containers-", dir=folder)
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    temporary = temporary_name(path)
+    _unlink(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -52,18 +55,22 @@ def write_file(path: str, content: bytes, *, mode: int) -> None:
             os.fsync(descriptor)
         os.rename(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        _unlink(temporary)
         raise
-    sync_directory(folder)
+    sync_directory(os.path.dirname(path))
+
+
+def temporary_name(path: str) -> str:
+    """Return the name beside ``path`` under which its next content is made; whoever holds the lock may replace it."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.new")
 
 
 def replace_link(link: str, target: str) -> None:
     """Point ``link`` at ``target`` in one step, whether or not it exists."""
-    folder, name = os.path.split(link)
-    temporary = os.path.join(folder, f".{name}.link")
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
+    folder = os.path.dirname(link)
+    temporary = temporary_name(link)
+    _unlink(temporary)
     os.symlink(target, temporary)
     os.rename(temporary, link)
     sync_directory(folder)
@@ -71,8 +78,7 @@ def replace_link(link: str, target: str) -> None:
 
 def remove_file(path: str) -> None:
     """Remove a file or a link if it is there; an emptied drop-in folder (``*.d``) of a unit goes with it."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    _unlink(path)
     folder = os.path.dirname(path)
     if folder.endswith(".service.d"):
         with contextlib.suppress(OSError):
@@ -86,6 +92,8 @@ def remove_tree(path: str) -> None:
     """
     folder, name = os.path.split(path)
     doomed = os.path.join(folder, f".{name}.removed")
+    for place in (path, doomed):
+        _refuse_mounts(place)
     try:
         _remove_anything(doomed)
         os.rename(path, doomed)
@@ -98,12 +106,26 @@ def remove_tree(path: str) -> None:
         ) from exc
 
 
+def _refuse_mounts(path: str) -> None:
+    """Raise ``StoreError`` when something is mounted at or below ``path``: removing would go on into it."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        points = [_OCTAL.sub(lambda match: chr(int(match.group(1), 8)), line.split(" ")[4]) for line in mounts]
+    real = os.path.realpath(path)
+    below = [point for point in points if point == real or point.startswith(real + "/")]
+    if below:
+        raise StoreError(f"'{path}' cannot be removed, as something is mounted on '{below[-1]}': unmount it")
+
+
 def _remove_anything(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        _unlink(path)
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def sync_directory(path: str) -> None:

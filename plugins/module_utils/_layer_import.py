@@ -12,18 +12,26 @@ the proxy) and the diff ID of every layer (checked here) were right, and the ima
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import itertools
 import json
 import os
+import platform
 import subprocess
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from ._errors import MissingToolError, SourceError, StoreError, SystemContainerError
+from ._errors import (
+    InvalidInputError,
+    MissingToolError,
+    NewerSchemaError,
+    SourceError,
+    StoreError,
+    SystemContainerError,
+)
 from ._image_name import REF_PREFIX, decode_ref, is_digest
+from ._image_source import check_platform
 from ._oci_image import (
     Descriptor,
     ImageConfig,
@@ -34,7 +42,7 @@ from ._oci_image import (
     parse_config,
     parse_manifest,
 )
-from ._ostree import MAX_METADATA_STRING, Repository
+from ._ostree import MAX_METADATA_STRING, Repository, widen_pipe
 from ._ostree_reader import IMPLIED_PARENTS
 
 if TYPE_CHECKING:
@@ -45,7 +53,6 @@ SCHEMA = 1
 
 _KEY = "system-containers"
 _PIECE = 1024 * 1024
-_F_SETPIPE_SZ = 1031
 _INFLATERS = (
     (b"\x1f\x8b", (("igzip", "-dc"), ("unpigz", "-dc"), ("gzip", "-dc"))),
     (b"\x28\xb5\x2f\xfd", (("zstd", "-dcq"),)),
@@ -56,10 +63,8 @@ _RATIO, _RATIO_FROM = 500, 2**30
 
 @dataclass(frozen=True)
 class PullResult:
-    """What a pull did: the image's commit, sizes in bytes, how many layers; ``dropped`` devices, fifos, sockets."""
+    """What a pull did: sizes in bytes, how many layers; ``dropped`` devices, fifos, sockets."""
 
-    commit: str
-    index_digest: str | None
     bytes_downloaded: int
     layers_pulled: int
     layers_reused: int
@@ -77,28 +82,27 @@ class _Layer:
 
 
 def fetch_remote(proxy: ImageProxy) -> RemoteImage:
-    """Ask the source for the manifest only; nothing is stored. ``index_digest`` stays unknown: ``pull`` returns it."""
+    """Ask the source for the manifest only; nothing is stored."""
     data, digest = proxy.manifest()
-    return RemoteImage(manifest_bytes=data, manifest_digest=digest, index_digest=None, manifest=parse_manifest(data))
+    return RemoteImage(manifest_bytes=data, manifest_digest=digest, manifest=parse_manifest(data))
 
 
-def pull(
-    repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs: Sequence[str], jobs: int | None = None
-) -> PullResult:
+def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs: Sequence[str]) -> PullResult:
     """Store ``remote`` and let every one of ``refs`` name it; the caller holds ``repository.lock()``.
 
-    Only what the repository lacks is fetched, ``jobs`` layers (default: one for each processor) at a time. Raises
+    Only what the repository lacks, or has damaged, is fetched, a layer for each processor at a time. Raises
     ``SourceError`` or ``StoreError``; no ref is written then.
     """
     from concurrent.futures import ThreadPoolExecutor, as_completed
 
-    workers = jobs or len(os.sched_getaffinity(0))
+    workers = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(max_workers=workers) as pool, ThreadPoolExecutor(max_workers=1) as aside:
         try:
             index = aside.submit(proxy.index_digest, remote.manifest_digest)
             config_bytes = _config_bytes(repository, proxy, remote)
             config = parse_config(config_bytes)
             check_layers(remote.manifest, config)
+            check_platform(config, platform=proxy.platform, machine=platform.machine(), source=proxy.source)
             missing = _missing_layers(repository, remote.manifest, config)
             futures = [pool.submit(_import_layer, repository, proxy, *item) for item in missing]
             layers = [future.result() for future in as_completed(futures)]
@@ -108,10 +112,8 @@ def pull(
             proxy.kill()
             raise
     config_size = _store_config(repository, remote.manifest.config, config_bytes)
-    commit = _store_image(repository, remote, index_digest=index_digest, source=proxy.source, refs=refs)
+    _store_image(repository, remote, index_digest=index_digest, source=proxy.source, refs=refs)
     return PullResult(
-        commit=commit,
-        index_digest=index_digest,
         bytes_downloaded=sum(layer.descriptor.size for layer in layers) + config_size,
         layers_pulled=len(layers),
         layers_reused=len({layer.digest for layer in remote.manifest.layers}) - len(layers),
@@ -122,17 +124,23 @@ def pull(
 def stored_image(repository: Repository, ref: str) -> StoredImage | None:
     """Return the image that ``ref`` names, None when there is none; starts no process.
 
-    ``StoreError`` when the commit is no image, or a newer version of this collection wrote it.
+    ``StoreError`` when it is damaged or no image, ``NewerSchemaError`` when a newer version of this collection wrote it.
     """
     commit = repository.resolve(ref)
     if commit is None:
         return None
     metadata = repository.metadata(commit)
-    data = repository.cat(commit, "/manifest.json")
-    docker_digest = metadata.get("docker.digest")
-    if data is None or not is_digest(docker_digest):
-        raise StoreError(f"The ref '{ref}' of '{repository.path}' is not an image: it has no manifest or no digest")
     own = _own_metadata(ref, metadata.get(_KEY, "{}"))
+    try:
+        data = repository.cat(commit, "/manifest.json") or b""
+        manifest = parse_manifest(data)
+    except (InvalidInputError, SourceError) as exc:
+        raise StoreError(f"The ref '{ref}' of '{repository.path}' is not an image: {exc}") from exc
+    if metadata.get("docker.manifest") not in (None, data.decode("utf-8", "replace")):
+        raise StoreError(f"The OSTree repository '{repository.path}' is damaged: the manifest of '{ref}' was changed")
+    docker_digest = metadata.get("docker.digest")
+    if not is_digest(docker_digest):
+        raise StoreError(f"The ref '{ref}' of '{repository.path}' is not an image: it has no digest")
     return StoredImage(
         ref=ref,
         name=decode_ref(ref[len(REF_PREFIX) :]),
@@ -140,7 +148,7 @@ def stored_image(repository: Repository, ref: str) -> StoredImage | None:
         manifest_digest=own.get("manifest_digest") or str(docker_digest),
         index_digest=own.get("index_digest"),
         docker_digest=str(docker_digest),
-        manifest=parse_manifest(data),
+        manifest=manifest,
         source=own.get("source"),
     )
 
@@ -152,6 +160,13 @@ def read_config(repository: Repository, stored: StoredImage) -> ImageConfig:
     if data is None:
         raise StoreError(f"The configuration of '{stored.name}' is missing or damaged in the store: pull it again")
     return parse_config(data)
+
+
+def is_complete(repository: Repository, stored: StoredImage) -> bool:
+    """Tell whether all blobs of an image are there: the configuration as it should be, each layer's commit readable."""
+    if _stored_config(repository, stored.manifest.config) is None:
+        return False
+    return all(_layer_commit(repository, layer) is not None for layer in stored.manifest.layers)
 
 
 def layer_commits(repository: Repository, manifest: Manifest) -> tuple[str, ...]:
@@ -190,7 +205,7 @@ def _missing_layers(
     for layer, diff_id in zip(manifest.layers, config.diff_ids):
         if diff_ids.setdefault(layer.digest, diff_id) != diff_id:
             raise SourceError(f"The image's config is refused: it has two diff IDs for layer {layer.digest}")
-        commit = repository.resolve(layer.ref)
+        commit = _layer_commit(repository, layer)
         if commit is None:
             missing[layer.digest] = (layer, diff_id)
         elif repository.metadata(commit).get("docker.uncompressed_digest", diff_id) != diff_id:
@@ -261,8 +276,8 @@ def _inflate(argv: Sequence[str], first: bytes, pieces: Iterator[bytes]) -> Iter
     sink, source = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
     with process, ThreadPoolExecutor(max_workers=1) as pool:
         try:
-            _widen(sink.fileno())
-            _widen(source.fileno())
+            widen_pipe(sink.fileno())
+            widen_pipe(source.fileno())
             feeding = pool.submit(_feed, sink, first, pieces)
             while True:
                 piece = os.read(source.fileno(), _PIECE)
@@ -297,12 +312,6 @@ def _inflater(commands: Sequence[Sequence[str]]) -> list[str]:
     return [find_tool(commands[-1][0])]
 
 
-def _widen(descriptor: int) -> None:
-    """Let a pipe hold more than 64 KiB where the host allows it."""
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _PIECE)
-
-
 def _store_layer(repository: Repository, layer: _Layer) -> None:
     metadata = {
         "docker.size": str(layer.descriptor.size),
@@ -314,10 +323,22 @@ def _store_layer(repository: Repository, layer: _Layer) -> None:
 
 
 def _stored_config(repository: Repository, descriptor: Descriptor) -> bytes | None:
-    """Return a stored configuration, None when it is missing, or not what its digest says."""
-    commit = repository.resolve(descriptor.ref)
-    data = repository.cat(commit, "/content") if commit is not None else None
+    """Return a stored configuration, None when it is missing, damaged, or not what its digest says."""
+    try:
+        commit = repository.resolve(descriptor.ref)
+        data = repository.cat(commit, "/content") if commit is not None else None
+    except (StoreError, InvalidInputError):
+        return None
     return data if data is not None and _digest(data) == descriptor.digest else None
+
+
+def _layer_commit(repository: Repository, layer: Descriptor) -> str | None:
+    """Return the commit of a stored layer, None when it is missing or damaged."""
+    try:
+        commit = repository.resolve(layer.ref)
+    except StoreError:
+        return None
+    return commit if commit is not None and repository.is_intact(commit) else None
 
 
 def _store_config(repository: Repository, descriptor: Descriptor, data: bytes) -> int:
@@ -330,7 +351,7 @@ def _store_config(repository: Repository, descriptor: Descriptor, data: bytes) -
 
 def _store_image(
     repository: Repository, remote: RemoteImage, *, index_digest: str | None, source: str, refs: Sequence[str]
-) -> str:
+) -> None:
     own = {
         "schema": SCHEMA,
         "manifest_digest": remote.manifest_digest,
@@ -343,7 +364,6 @@ def _store_image(
     commit = repository.commit_files({"manifest.json": remote.manifest_bytes}, metadata=metadata)
     for ref in refs:
         repository.set_ref(ref, commit)
-    return commit
 
 
 def _own_metadata(ref: str, text: str) -> dict[str, Any]:
@@ -355,7 +375,7 @@ def _own_metadata(ref: str, text: str) -> dict[str, Any]:
     if not isinstance(own, dict) or not isinstance(own.get("schema", SCHEMA), int):
         raise StoreError(f"The metadata 'system-containers' of '{ref}' cannot be read: pull the image again")
     if own.get("schema", SCHEMA) > SCHEMA:
-        raise StoreError(f"'{ref}' was stored by a newer version of this collection: update the collection")
+        raise NewerSchemaError(f"'{ref}' was stored by a newer version of this collection: update the collection")
     return own
 
 

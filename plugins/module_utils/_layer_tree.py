@@ -10,8 +10,11 @@ image-spec, layer.md: a whiteout hides what lower layers hold, never what its ow
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+_Item = TypeVar("_Item")
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -39,6 +42,61 @@ class Placed:
     layer: int
 
 
+@dataclass(frozen=True)
+class Replaced(Generic[_Item]):
+    """A file or link of lower layers, by name, in whose place ``layer`` has a directory."""
+
+    layer: int
+    name: str
+    file: _Item
+    folder: _Item
+
+
+@dataclass(frozen=True)
+class FolderMerge(Generic[_Item]):
+    """What putting one directory's layers one over the other meets, step by step.
+
+    ``folders`` are all directories in it, each with the layers that are put into it; ``replaced`` what is in the way of
+    one. Both have also what a higher layer hides again, as it is there when the layers below are put in place.
+    """
+
+    folders: list[tuple[str, list[tuple[int, _Item]]]] = field(default_factory=list)
+    replaced: list[Replaced[_Item]] = field(default_factory=list)
+
+
+def is_opaque(names: Iterable[str]) -> bool:
+    """Tell whether a directory with these names hides all that lower layers have in it."""
+    return _OPAQUE in names
+
+
+def merge_folder(
+    layers: Sequence[tuple[int, Mapping[str, _Item]]], *, is_folder: Callable[[_Item], bool]
+) -> FolderMerge[_Item]:
+    """Put what layers (lowest first, each with its index) have in one directory one over the other."""
+    merge: FolderMerge[_Item] = FolderMerge()
+    files: dict[str, _Item] = {}
+    folders: dict[str, list[tuple[int, _Item]]] = {}
+    for index, children in layers:
+        hidden = [*files, *folders] if is_opaque(children) else list(filter(None, map(_hidden, children)))
+        for name in hidden:
+            files.pop(name, None)
+            folders.pop(name, None)
+        for name, item in children.items():
+            if name.startswith(_WHITEOUT):
+                continue
+            if not is_folder(item):
+                folders.pop(name, None)
+                files[name] = item
+                continue
+            if name in files:
+                merge.replaced.append(Replaced(index, name, files.pop(name), item))
+            if name not in folders:
+                folders[name] = []
+                merge.folders.append((name, folders[name]))
+            folders[name].append((index, item))
+    return merge
+
+
 def merge_layers(layers: Sequence[Iterable[Entry]]) -> dict[str, Placed]:
     """Return what is visible, path to entry, from the listings of the layers, lowest first."""
     merged: dict[str, Placed] = {}
@@ -48,9 +106,8 @@ def merge_layers(layers: Sequence[Iterable[Entry]]) -> dict[str, Placed]:
             folder, name = posixpath.split(entry.path)
             if name == _OPAQUE:
                 _remove_below(merged, folder)
-            elif name.startswith(_WHITEOUT) and name != _WHITEOUT:
-                hidden = posixpath.join(folder, name[len(_WHITEOUT) :])
-                _remove(merged, hidden)
+            elif _hidden(name):
+                _remove(merged, posixpath.join(folder, _hidden(name)))
         for entry in entries:
             if posixpath.basename(entry.path).startswith(_WHITEOUT):
                 continue
@@ -58,6 +115,11 @@ def merge_layers(layers: Sequence[Iterable[Entry]]) -> dict[str, Placed]:
                 _remove(merged, entry.path)
             merged[entry.path] = Placed(entry, index)
     return merged
+
+
+def _hidden(name: str) -> str:
+    """Return the name that a whiteout hides, nothing for any other name."""
+    return name[len(_WHITEOUT) :] if name.startswith(_WHITEOUT) and name != _OPAQUE else ""
 
 
 def _remove(merged: dict[str, Placed], path: str) -> None:

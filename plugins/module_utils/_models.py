@@ -21,6 +21,12 @@ KEEP = 2
 SCHEMA = 1
 """Version of the record under the key ``system-containers`` of a deployment's ``info``."""
 
+OWNER_LINE = "# Container: "
+"""Begin of the line in a drop-in that says which container it is for; the container's link follows."""
+
+ALSO_LINE = "# Also: "
+"""Begin of the line there that names a file of the container that does not itself say whose it is."""
+
 RENDERER = 1
 """Version of the rules that turn an image and values into files."""
 
@@ -109,7 +115,7 @@ class UnitState:
     """What systemd knows of a unit (properties of ``systemctl show``, see org.freedesktop.systemd1(5)).
 
     ``since`` is when the main process started, in seconds since the epoch; ``memory`` is in bytes, None where
-    the host does not account.
+    the host does not account; ``kind`` is the unit's ``Type``, ``has_job`` tells that a start or stop is under way.
     """
 
     load: str = "not-found"
@@ -123,6 +129,13 @@ class UnitState:
     result: str = "success"
     exit_status: int = 0
     memory: int | None = None
+    kind: str = "simple"
+    has_job: bool = False
+
+    @property
+    def up(self) -> bool:
+        """Whether the unit is up."""
+        return self.active in ("active", "reloading", "refreshing")
 
     @property
     def running(self) -> bool:
@@ -167,6 +180,11 @@ class Paths:
         """The tmpfiles.d(5) file."""
         return f"/etc/tmpfiles.d/{self.name}.conf"
 
+    @property
+    def tmpfiles_copy(self) -> str:
+        """Name of the copy of the tmpfiles.d file in a slot."""
+        return f"tmpfiles-{self.name}.conf"
+
     def slot(self, number: int) -> str:
         """The directory of the deployment in slot ``number``."""
         return f"{self.root}/{self.name}.{number}"
@@ -178,22 +196,23 @@ class Observed:
 
     ``files`` maps the path of each file that may belong to the container to its state, None when it is missing.
     ``link_slot`` is the slot that the link leads to, ``active_slot`` the slot in use, found also without the link.
-    ``link_is_blocked`` tells that something other than a link is in the link's place, ``stale_runtime_state`` that the
-    runtime knows the container although its unit is not running. ``enablement_links`` are the links by which systemd
-    starts the unit at boot.
+    ``problem`` says what is in the way of any change. ``runtime_bundle`` is the bundle of the container of this name that
+    the runtime knows (empty: it does not tell), None when it knows none. ``enablement_links`` are the links by which
+    systemd starts the unit at boot, ``leftovers`` what an interrupted run left.
     """
 
     paths: Paths
     deployments: tuple[Deployment, ...] = ()
     broken: tuple[BrokenSlot, ...] = ()
     has_link: bool = False
-    link_is_blocked: bool = False
+    problem: str | None = None
     link_slot: int | None = None
     active_slot: int | None = None
     files: Mapping[str, FileState | None] = field(default_factory=dict)
     unit: UnitState = field(default_factory=UnitState)
-    stale_runtime_state: bool = False
+    runtime_bundle: str | None = None
     enablement_links: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
 
     @property
     def active(self) -> Deployment | None:
@@ -206,15 +225,33 @@ class Observed:
     @property
     def exists(self) -> bool:
         """Whether anything of the container is on the host; a unit or file of the same name may be somebody else's."""
-        return bool(self.deployments or self.broken or self.has_link) or self.owns_unit
+        return bool(self.deployments or self.broken or self.has_link or self.leftovers) or self.owns_unit
+
+    @property
+    def unit_owner(self) -> str | None:
+        """The link of the container that the drop-in says it is for, None when there is no such drop-in."""
+        drop_in = self.files.get(self.paths.drop_in)
+        return next(iter(_marked(drop_in, OWNER_LINE)), None)
 
     @property
     def owns_unit(self) -> bool:
-        """Whether the unit of this name is the container's: by its record, its drop-in, or where the unit leads to."""
-        if any(item.has_service for item in self.deployments) or self.files.get(self.paths.drop_in):
-            return True
+        """Whether the unit of this name is the container's: by its drop-in, where it leads to, or the record."""
+        if self.unit_owner is not None:
+            return self.unit_owner == self.paths.link
         unit = self.files.get(self.paths.unit)
-        return unit is not None and f"{self.paths.link}.".encode() in unit.content
+        if unit is not None and f"{self.paths.link}.".encode() in unit.content:
+            return True
+        return any(item.has_service for item in self.deployments)
+
+    @property
+    def stale_runtime_state(self) -> bool:
+        """Whether the runtime knows this very container although its unit is not running."""
+        return not self.own_unit.running and self.owns_runtime_state
+
+    @property
+    def owns_runtime_state(self) -> bool:
+        """Whether the runtime knows a container of this name that runs from one of the slots."""
+        return self.runtime_bundle is not None and self.runtime_bundle.startswith(f"{self.paths.link}.")
 
     @property
     def own_unit(self) -> UnitState:
@@ -226,13 +263,23 @@ class Observed:
         """The existing files that belong to the container, without those in its slots."""
         recorded = {file.path for item in self.deployments for file in item.files}
         if self.owns_unit:
-            recorded |= {self.paths.unit, self.paths.drop_in, self.paths.tmpfiles}
+            recorded |= {self.paths.unit, self.paths.drop_in, *_marked(self.files.get(self.paths.drop_in), ALSO_LINE)}
+        tmpfiles = self.files.get(self.paths.tmpfiles)
+        copies = [state for path, state in self.files.items() if path.endswith(f"/{self.paths.tmpfiles_copy}")]
+        if tmpfiles is not None and any(copy is not None and copy.content == tmpfiles.content for copy in copies):
+            recorded.add(self.paths.tmpfiles)
         prefix = self.paths.root + "/"
         return {
             path: state
             for path, state in self.files.items()
             if state is not None and path in recorded and not path.startswith(prefix)
         }
+
+
+def _marked(file: FileState | None, mark: str) -> list[str]:
+    """Return what follows ``mark`` in the lines of a file that begin with it."""
+    lines = file.content.decode("utf-8", "replace").splitlines() if file else []
+    return [line[len(mark) :] for line in lines if line.startswith(mark)]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -14,12 +15,13 @@ from collections.abc import Sequence
 from ._capabilities import capability_names
 from ._errors import InvalidInputError, NewerSchemaError
 from ._info_file import parse_info
-from ._io import read_state
+from ._io import read_state, temporary_name
 from ._models import BrokenSlot, Deployment, FileState, HostFacts, Observed, Paths, UnitState
-from ._runtime import knows_container
+from ._runtime import container_bundle
 from ._systemctl import show_units
+from ._systemd_unit import is_container_name
 
-_SLOT = re.compile(r"(?P<name>.+)\.(?P<slot>[0-9]+)\Z")
+_SLOT = re.compile(r"(?P<name>.+)\.(?P<slot>0|[1-9][0-9]*)\Z")
 
 
 def observe_containers(root: str, names: Sequence[str]) -> dict[str, Observed]:
@@ -30,7 +32,10 @@ def observe_containers(root: str, names: Sequence[str]) -> dict[str, Observed]:
 
 
 def container_names(root: str) -> list[str]:
-    """Return the names of all containers below ``root``, sorted: those with a link or with a slot."""
+    """Return the names of all containers below ``root``, sorted: those with a link or with a slot.
+
+    Entries whose names no container can have are somebody else's.
+    """
     names = set()
     try:
         entries = list(os.scandir(root))
@@ -44,7 +49,7 @@ def container_names(root: str) -> list[str]:
             names.add(match.group("name"))
         elif entry.is_symlink():
             names.add(entry.name)
-    return sorted(names)
+    return sorted(name for name in names if is_container_name(name))
 
 
 def observe_host(runtime: str) -> HostFacts:
@@ -64,38 +69,49 @@ def is_missing(path: str) -> bool:
 
 
 def _observe(paths: Paths, unit: UnitState) -> Observed:
-    deployments: list[Deployment] = []
-    broken: list[BrokenSlot] = []
-    for slot in _slots(paths):
-        found = _read_slot(paths, slot)
-        if isinstance(found, Deployment):
-            deployments.append(found)
-        else:
-            broken.append(found)
+    slots = [_read_slot(paths, slot) for slot in _slots(paths)]
+    deployments = tuple(item for item in slots if isinstance(item, Deployment))
+    problem = None
+    if os.path.lexists(paths.link) and not os.path.islink(paths.link):
+        problem = f"'{paths.link}' is not a link to a deployment: move it away"
+    files: dict[str, FileState | None] = {}
+    try:
+        files = _observe_files(paths, slots)
+    except InvalidInputError as exc:
+        problem = str(exc)
     link_slot = _link_slot(paths)
-    files = _observe_files(paths, deployments)
-    enablement = tuple(sorted(glob.glob(f"/etc/systemd/system/*.*/{glob.escape(paths.unit_name)}")))
     return Observed(
         paths=paths,
-        deployments=tuple(deployments),
-        broken=tuple(broken),
+        deployments=deployments,
+        broken=tuple(item for item in slots if isinstance(item, BrokenSlot)),
         has_link=os.path.islink(paths.link),
-        link_is_blocked=os.path.lexists(paths.link) and not os.path.islink(paths.link),
+        problem=problem,
         link_slot=link_slot,
         active_slot=_active_slot(paths, deployments, files, link_slot=link_slot),
         files=files,
         unit=unit,
-        stale_runtime_state=not unit.running and knows_container(paths.name),
-        enablement_links=enablement,
+        runtime_bundle=container_bundle(paths.name),
+        enablement_links=tuple(sorted(glob.glob(f"/etc/systemd/system/*.*/{glob.escape(paths.unit_name)}"))),
+        leftovers=_leftovers(paths),
     )
+
+
+def _leftovers(paths: Paths) -> tuple[str, ...]:
+    """Return what an interrupted run left beside the link, the slots and the files of the container."""
+    places = [paths.link, paths.unit, paths.drop_in, paths.tmpfiles]
+    found = [temporary_name(place) for place in places if os.path.lexists(temporary_name(place))]
+    slot = re.compile(rf"\.{re.escape(paths.name)}\.[0-9]+\.(new|removed)\Z")
+    with contextlib.suppress(OSError):
+        found += [f"{paths.root}/{entry}" for entry in sorted(os.listdir(paths.root)) if slot.match(entry)]
+    return tuple(found)
 
 
 def _slots(paths: Paths) -> list[int]:
     numbers = []
     for path in glob.glob(f"{glob.escape(paths.link)}.*"):
-        suffix = path[len(paths.link) + 1 :]
-        if suffix.isdigit() and os.path.isdir(path) and not os.path.islink(path):
-            numbers.append(int(suffix))
+        match = _SLOT.match(os.path.basename(path))
+        if match and match.group("name") == paths.name and os.path.isdir(path) and not os.path.islink(path):
+            numbers.append(int(match.group("slot")))
     return sorted(numbers)
 
 
@@ -146,10 +162,12 @@ def _active_slot(
     return newest.slot if newest else None
 
 
-def _observe_files(paths: Paths, deployments: Sequence[Deployment]) -> dict[str, FileState | None]:
+def _observe_files(paths: Paths, slots: Sequence[Deployment | BrokenSlot]) -> dict[str, FileState | None]:
     known = {paths.unit, paths.drop_in, paths.tmpfiles}
-    for deployment in deployments:
-        known.update([*(file.path for file in deployment.files), f"{deployment.directory}/info"])
+    for item in slots:
+        known.update([f"{item.directory}/info", f"{item.directory}/{paths.tmpfiles_copy}"])
+        if isinstance(item, Deployment):
+            known.update(file.path for file in item.files)
     return {path: read_state(path) for path in sorted(known)}
 
 

@@ -11,13 +11,13 @@ image-index.md, config.md) and Docker's manifest schema 2. Every digest has to b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ._errors import SourceError
 from ._image_name import REF_PREFIX, is_digest
+from ._strict_json import parse_json
 
 MAX_MANIFEST = 4 * 1024 * 1024
 """Bytes that a manifest, an index or a configuration may have at most."""
@@ -106,7 +106,6 @@ class RemoteImage:
 
     manifest_bytes: bytes
     manifest_digest: str
-    index_digest: str | None
     manifest: Manifest
 
 
@@ -147,8 +146,8 @@ def parse_manifest(data: bytes) -> Manifest:
     return Manifest(config=config, layers=layers, media_type=media_type)
 
 
-def parse_index(data: bytes) -> tuple[tuple[Descriptor, str | None], ...]:
-    """Return the entries of an index, each with its platform as ``os/arch[/variant]``; empty for a manifest.
+def parse_index(data: bytes) -> tuple[Descriptor, ...]:
+    """Return the entries of an index; empty for a manifest.
 
     ``SourceError`` when ``data`` is neither or both.
     """
@@ -163,7 +162,7 @@ def parse_index(data: bytes) -> tuple[tuple[Descriptor, str | None], ...]:
     entries = document["manifests"]
     if not isinstance(entries, list):
         _refuse("index", "'manifests' is not a list")
-    return tuple((_descriptor(entry, f"manifests[{number}]"), _platform(entry)) for number, entry in enumerate(entries))
+    return tuple(_descriptor(entry, f"manifests[{number}]") for number, entry in enumerate(entries))
 
 
 def parse_config(data: bytes) -> ImageConfig:
@@ -219,24 +218,13 @@ def _load(data: bytes, what: str) -> dict[str, Any]:
     if len(data) > MAX_MANIFEST:
         _refuse(what, f"it has {len(data)} bytes, more than {MAX_MANIFEST}")
     try:
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        # Names that differ in case only are no twins here: labels and annotations may have such.
+        document = parse_json(data.decode("utf-8"))
     except (ValueError, RecursionError) as exc:
         _refuse(what, f"it is not valid JSON ({str(exc)[:120]})")
     if not isinstance(document, dict):
         _refuse(what, "it is not a JSON object")
     return document
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that comes twice: two parsers could read it in two ways."""
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a key comes twice in one object")
-    return result
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not JSON")
 
 
 def _media_type(document: Mapping[str, Any], allowed: Sequence[str], what: str) -> str:
@@ -262,14 +250,6 @@ def _descriptor(entry: Any, where: str) -> Descriptor:
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**53:
         _refuse("manifest", f"{where}: '{str(size)[:80]}' is not a size")
     return Descriptor(media_type=media_type, digest=str(digest), size=size)
-
-
-def _platform(entry: Mapping[str, Any]) -> str | None:
-    platform = entry.get("platform")
-    if not isinstance(platform, dict):
-        return None
-    parts = (_string(platform, "os"), _string(platform, "architecture"), _string(platform, "variant"))
-    return "/".join(part for part in parts if part) or None
 
 
 def _string(document: Mapping[str, Any], key: str) -> str:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
-from ._errors import CommandError, StoreError
-from ._io import LOCK_TIMEOUT, locked
+from ._errors import CommandError, InvalidInputError, StoreError
+from ._gvariant import children_of
+from ._io import locked
 from ._ostree_reader import COMMIT, RepositoryReader, checked_commit, checked_ref
 from ._runner import Completed, command_environment, find_tool, run
 
@@ -24,10 +26,27 @@ MAX_METADATA_STRING = 100 * 1024
 """Bytes that one metadata value may have: Linux limits one argv string to 128 KiB."""
 
 _TIMEOUT = 600.0
+"""Seconds that one call of ostree may take: a large layer on a slow disk takes minutes."""
+
+LOCK_TIMEOUT = 600.0
+"""Seconds to wait for the repository: its holder may be pulling, which takes longer than changing a container."""
+
 _F_SETPIPE_SZ, _PIPE_SIZE = 1031, 1024 * 1024
 _UTF8 = {"LC_ALL": "C.UTF-8"}
 """libarchive, and ostree with it, aborts at a UTF-8 name in a PAX header unless the locale is UTF-8."""
 _LOCK_NAME = "system-containers.lock"
+
+_NOTHING = {"lost+found"}
+"""What an empty file system has."""
+
+OWN_FOLDER = ".storage"
+"""Directory below the containers' that holds a repository of our own."""
+
+
+def widen_pipe(descriptor: int) -> None:
+    """Let a pipe hold more than 64 KiB where the host allows it."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _PIPE_SIZE)
 
 
 class TarCommit:
@@ -42,8 +61,7 @@ class TarCommit:
             stderr=self._stderr,
             env=command_environment(_UTF8),
         )
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(self._stdin(), _F_SETPIPE_SZ, _PIPE_SIZE)
+        widen_pipe(self._stdin())
 
     def write(self, buffers: Sequence[bytes | memoryview]) -> None:
         """Write ``buffers``; ``StoreError`` with what ostree said when it takes no more."""
@@ -52,16 +70,28 @@ class TarCommit:
             while data:
                 data = data[os.write(self._stdin(), data) :]
         except BrokenPipeError as exc:
-            self._process.wait(_TIMEOUT)
+            with self._in_time():
+                self._process.wait(_TIMEOUT)
             raise self._failed() from exc
 
     def finish(self) -> str:
         """Close the stream and return the commit; ``StoreError`` with what ostree said when there is none."""
-        output, _unused = self._process.communicate(timeout=_TIMEOUT)
+        with self._in_time():
+            output, _unused = self._process.communicate(timeout=_TIMEOUT)
         commit = output.decode("ascii", "replace").strip()
         if self._process.returncode != 0 or not COMMIT.match(commit):
             raise self._failed()
         return commit
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        try:
+            yield
+        except subprocess.TimeoutExpired as exc:
+            raise StoreError(
+                f"A layer cannot be stored in the OSTree repository: ostree did not end within {_TIMEOUT:g} seconds: "
+                "check the disk, then try again"
+            ) from exc
 
     def _stdin(self) -> int:
         return cast("IO[bytes]", self._process.stdin).fileno()
@@ -89,34 +119,86 @@ class TarCommit:
 class Repository(RepositoryReader):
     """An OSTree repository at ``path``."""
 
-    def create(self, mode: str = "bare") -> None:
-        """Create the repository, with its parent directories, unless there is one."""
-        if not self.exists():
-            find_tool("ostree")
-            os.makedirs(self.path, mode=0o755, exist_ok=True)
-            self._ostree("init", f"--mode={mode}")
+    def check(self) -> None:
+        """Raise ``InvalidInputError`` unless there is a repository that can be used, or room for a new one."""
+        if self.exists():
+            if self.mode != "bare":
+                raise InvalidInputError(
+                    f"The OSTree repository '{self.path}' has mode '{self.mode}', and only 'bare' can be used, as "
+                    "checkouts are hard links: choose another one with 'repo'"
+                )
+        elif os.path.lexists(self.path) and not (os.path.isdir(self.path) and set(os.listdir(self.path)) <= _NOTHING):
+            raise InvalidInputError(
+                f"'{self.path}' is neither an OSTree repository nor an empty directory: choose another place with 'repo'"
+            )
+
+    def create(self) -> None:
+        """Create the repository, with its parent directories, unless there is one.
+
+        Only root may enter it: its objects have the set-user-ID bits and the secrets of all images (CVE-2021-41103).
+        It is made under a temporary name, so that a crash leaves no half repository in its place. An empty directory
+        that is there, such as a mount point, is used as it is.
+        """
+        self.check()
+        if self.exists():
+            return
+        if os.path.isdir(self.path):
+            self._ostree("init", "--mode=bare")
+            return
+        find_tool("ostree")
+        parent = os.path.dirname(self.path)
+        os.makedirs(os.path.dirname(parent), mode=0o755, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(parent, 0o700 if os.path.basename(parent) == OWN_FOLDER else 0o755)
+        temporary = tempfile.mkdtemp(prefix=".ostree-", dir=parent)  # mode 0700
+        try:
+            Repository(temporary)._ostree("init", "--mode=bare")
+            os.rename(temporary, self.path)
+        except OSError:
+            if not self.exists():  # else another run was faster
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def set_ref(self, ref: str, commit: str) -> None:
         """Let ``ref`` name ``commit``, whether or not it exists."""
+        self._drop_unreadable(ref)
         self._ostree("refs", "--force", f"--create={checked_ref(ref)}", checked_commit(commit))
 
     def delete_ref(self, ref: str) -> None:
         """Delete ``ref``, and only it (``ostree refs --delete`` takes a prefix); nothing happens when it is absent."""
-        if self.resolve(ref) is not None:
+        self._drop_unreadable(ref)
+        if self.has_ref(ref):
             self._ostree("refs", "--delete", ref)
-            if self.resolve(ref) is not None:
+            if self.has_ref(ref):
                 raise StoreError(f"The ref '{ref}' of '{self.path}' cannot be deleted")
+
+    def _drop_unreadable(self, ref: str) -> None:
+        """Unlink a ref without a checksum in it, such as an empty file after a crash: ostree fails at it."""
+        try:
+            self.resolve(ref)
+        except StoreError:
+            os.unlink(os.path.join(self.path, "refs/heads", checked_ref(ref)))
 
     def commit_files(self, files: Mapping[str, bytes], *, metadata: Mapping[str, str], ref: str | None = None) -> str:
         """Commit ``files`` (name to content, owned by root, 0644) and return the commit.
 
-        The same content gives the same commit. With ``ref``, that names the commit afterwards.
+        The same content gives the same commit. With ``ref``, that names the commit afterwards. ostree keeps an object
+        that is there, even one that was changed on disk: so all is read back, and what was changed is written anew.
         """
+        if ref is not None:
+            self._drop_unreadable(ref)
         argv = self._commit_argv("tar=-", metadata=metadata, ref=ref)
+        for _attempt in range(3):  # a commit, then its directory, then the file
+            commit = self._committed(argv, stdin=_tar(files))
+            if not self._discard_changed(commit, files):
+                return commit
         return self._committed(argv, stdin=_tar(files))
 
     def commit_tree_of(self, commit: str, *, metadata: Mapping[str, str], ref: str | None = None) -> str:
         """Commit the tree of ``commit`` again with other ``metadata`` and return the new commit."""
+        if ref is not None:
+            self._drop_unreadable(ref)
         argv = self._commit_argv(f"ref={checked_commit(commit)}", metadata=metadata, ref=ref)
         return self._committed(argv, stdin=None)
 
@@ -166,7 +248,28 @@ class Repository(RepositoryReader):
         commit = self._ostree(argv[1], *argv[3:], stdin=stdin).text.strip()
         if not COMMIT.match(commit):
             raise StoreError(f"The OSTree repository '{self.path}': ostree returned no commit but '{commit[:80]}'")
+        if not self.is_intact(commit):
+            os.unlink(self._object_path(commit, "commit"))
+            self._ostree(argv[1], *argv[3:], stdin=stdin)
         return commit
+
+    def _discard_changed(self, commit: str, files: Mapping[str, bytes]) -> bool:
+        """Unlink what was changed of a commit of ``files`` (all in the root directory); tell whether there was any."""
+        root = self._root(commit)
+        changed = [
+            self._object_path(checksum, kind)
+            for checksum, kind in ((root.checksum, "dirtree"), (root.meta or "", "dirmeta"))
+            if not self.is_intact(checksum, kind)
+        ]
+        if not changed:
+            children = children_of(self._object(root.checksum, "dirtree"))
+            found = {name: node.checksum for name, node in children}
+            for name, content in files.items():
+                if self._read(found[name], "file") != content:
+                    changed.append(self._object_path(found[name], "file"))
+        for path in changed:
+            os.unlink(path)
+        return bool(changed)
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

@@ -22,12 +22,11 @@ from dataclasses import dataclass
 
 from ._errors import InvalidInputError, StoreError
 from ._gvariant import Node, children_of, commit_root, string_metadata
-from ._layer_tree import Entry
+from ._layer_tree import Entry, Replaced, is_opaque, merge_folder
 
 IMPLIED_PARENTS = "system-containers.implied-parents"
 """Metadata of a layer: how many directories it does not list but only has as parents."""
 
-_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 COMMIT = re.compile(r"[0-9a-f]{64}\Z")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
 _MODE = re.compile(r"^\s*mode\s*=\s*(\S+)\s*$", re.MULTILINE)
@@ -40,8 +39,13 @@ class RepositoryReader:
     path: str
 
     def exists(self) -> bool:
-        """Tell whether there is a repository."""
-        return os.path.isfile(os.path.join(self.path, "config")) and os.path.isdir(os.path.join(self.path, "objects"))
+        """Tell whether there is a repository; ``OSError`` for a user who may not know, as only root may enter ours."""
+        try:
+            config = os.stat(os.path.join(self.path, "config"))
+            objects = os.stat(os.path.join(self.path, "objects"))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return stat.S_ISREG(config.st_mode) and stat.S_ISDIR(objects.st_mode)
 
     @functools.cached_property
     def mode(self) -> str:
@@ -61,16 +65,22 @@ class RepositoryReader:
         """
         return _read_ref(os.path.join(self.path, "refs/heads", checked_ref(ref)))
 
-    def refs(self, prefix: str = "ociimage") -> dict[str, str]:
-        """Return all refs below ``prefix`` with their commits."""
+    def has_ref(self, ref: str) -> bool:
+        """Tell whether there is a ref, even one that cannot be read, such as an empty file after a crash."""
+        return os.path.isfile(os.path.join(self.path, "refs/heads", checked_ref(ref)))
+
+    def refs(self, prefix: str = "ociimage") -> dict[str, str | None]:
+        """Return all refs below ``prefix`` with their commits, None for a ref that cannot be read."""
         heads = os.path.join(self.path, "refs/heads")
-        found: dict[str, str] = {}
+        found: dict[str, str | None] = {}
         for folder, _folders, names in os.walk(os.path.join(heads, checked_ref(prefix))):
             for name in names:
-                path = os.path.join(folder, name)
-                commit = _read_ref(path) if _REF.match(name) else None
-                if commit is not None:
-                    found[os.path.relpath(path, heads)] = commit
+                if _REF.match(name):
+                    ref = os.path.relpath(os.path.join(folder, name), heads)
+                    try:
+                        found[ref] = self.resolve(ref)
+                    except StoreError:
+                        found[ref] = None
         return found
 
     def metadata(self, commit: str) -> dict[str, str]:
@@ -101,6 +111,14 @@ class RepositoryReader:
         root = "/" + "/".join(_components(path))
         return list(self._walk(node, root, depth=-1 if recursive else 1))
 
+    def is_intact(self, checksum: str, kind: str = "commit") -> bool:
+        """Tell whether an object (of no file) is there and unchanged."""
+        try:
+            self._object(checksum, kind)
+        except StoreError:
+            return False
+        return True
+
     def _object_path(self, checksum: str, kind: str) -> str:
         return os.path.join(self.path, "objects", checksum[:2], f"{checksum[2:]}.{kind}")
 
@@ -129,7 +147,7 @@ class RepositoryReader:
                         f"'{reached}' in the image is a symbolic link: '{path}' is not read through it"
                     )
                 return None
-            found = dict(children_of(self._object(node.checksum, "dirtree"))).get(name)
+            found = self._children(node).get(name)
             if found is None:
                 return None
             node, reached = found, f"{reached}/{name}"
@@ -142,48 +160,34 @@ class RepositoryReader:
         uid, gid, mode = struct.unpack(">III", self._object(node.meta, "dirmeta")[:12])
         yield Entry(path=path, type="d", mode=stat.S_IMODE(mode), uid=uid, gid=gid)
         if depth:
-            for name, child in sorted(children_of(self._object(node.checksum, "dirtree"))):
+            for name, child in sorted(self._children(node).items()):
                 yield from self._walk(child, f"{path.rstrip('/')}/{name}", depth=depth - 1)
 
     def replaced(self, commits: Sequence[str]) -> dict[int, list[str]]:
         """Return what has to be removed before each layer: files and links that its directories replace.
 
-        Only directories that several layers have are walked, side by side, with the rules of whiteouts applied.
+        Only directories that several layers have are walked, side by side; what happens in each is ``merge_folder``'s.
         """
         found: dict[int, list[str]] = {}
         folders = [("", [(index, self._root(commit)) for index, commit in enumerate(commits)])]
         while folders:
-            folder, nodes = folders.pop()
+            parent, nodes = folders.pop()
             if len(nodes) < 2:
                 continue
-            visible: dict[str, str | list[tuple[int, Node]]] = {}
-            for index, node in nodes:
-                children = dict(children_of(self._object(node.checksum, "dirtree")))
-                for name in [name for name in children if name.startswith(_WHITEOUT)]:
-                    visible.pop(name[len(_WHITEOUT) :], None)
-                    del children[name]
-                if self._is_opaque(node):
-                    visible.clear()
-                for name, child in children.items():
-                    path, below = f"{folder}{name}", visible.get(name)
-                    if child.meta is None:
-                        visible[name] = child.checksum
-                    elif isinstance(below, list):
-                        below.append((index, child))
-                    else:
-                        if below is not None:
-                            self._checkreplaced(path, below, commit=commits[index], node=child)
-                            found.setdefault(index, []).append(path)
-                        visible[name] = layers = [(index, child)]
-                        folders.append((f"{path}/", layers))
+            layers = [(index, self._children(node)) for index, node in nodes]
+            merge = merge_folder(layers, is_folder=lambda node: node.meta is not None)
+            for item in merge.replaced:
+                self._check_replaced(f"{parent}{item.name}", item, commit=commits[item.layer])
+                found.setdefault(item.layer, []).append(f"{parent}{item.name}")
+            folders += [(f"{parent}{name}/", below) for name, below in merge.folders]
         return found
 
-    def _checkreplaced(self, path: str, checksum: str, *, commit: str, node: Node) -> None:
+    def _check_replaced(self, path: str, item: Replaced[Node], *, commit: str) -> None:
         """Raise unless a directory may replace what lower layers have at ``path``.
 
         Directories that the layer only implied would, over a symbolic link, have to follow it inside of the image.
         """
-        if self._file_entry(checksum, path).type != "l" or self._is_opaque(node):
+        if self._file_entry(item.file.checksum, path).type != "l" or is_opaque(self._children(item.folder)):
             return
         if self.metadata(commit).get(IMPLIED_PARENTS) != "0":
             raise StoreError(
@@ -191,8 +195,8 @@ class RepositoryReader:
                 "not supported, build the image so that they are put where the link leads"
             )
 
-    def _is_opaque(self, node: Node) -> bool:
-        return any(name == _OPAQUE for name, _child in children_of(self._object(node.checksum, "dirtree")))
+    def _children(self, folder: Node) -> dict[str, Node]:
+        return dict(children_of(self._object(folder.checksum, "dirtree")))
 
     def _file_entry(self, checksum: str, path: str) -> Entry:
         """Describe a file object: in mode ``bare`` by its inode, in ``bare-user`` by the xattr that stands for it."""

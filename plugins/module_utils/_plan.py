@@ -9,8 +9,6 @@ Nothing here touches the host. Check mode and diff mode show a plan, a normal ru
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +24,15 @@ from ._actions import (
     ForgetFailure,
     RemoveDirectory,
     RemoveFile,
+    RemoveLeftover,
     StartUnit,
     StopUnit,
     SwitchDeployment,
     WriteFile,
 )
+from ._diff import render_diff, shown, summary, switched_files
 from ._errors import InvalidInputError, NewerSchemaError
-from ._models import KEEP, Deployment, FileState, GeneratedFile, Inputs, Observed
+from ._models import KEEP, Deployment, GeneratedFile, Inputs, Observed
 from ._systemd_unit import enablement
 
 
@@ -82,31 +82,36 @@ def choose_slot(observed: Observed) -> int:
     return min(candidates, key=lambda slot: (slot in created, created.get(slot, 0), slot))
 
 
-def refuse_newer(observed: Observed) -> None:
-    """Raise ``NewerSchemaError`` when a newer version of this collection wrote a deployment."""
+def refuse_obstacles(observed: Observed) -> None:
+    """Raise when the container cannot be changed at all: by what is in its place, or what a newer version wrote."""
     newer = next((broken for broken in observed.broken if broken.newer), None)
     if newer is not None:
         raise NewerSchemaError(f"The deployment '{newer.directory}' cannot be changed: {newer.reason}")
+    if observed.problem is not None:
+        raise InvalidInputError(observed.problem)
 
 
-def check_conflicts(observed: Observed, *, has_service: bool = True) -> None:
-    """Raise ``InvalidInputError`` when a container of this name would take the place of what is not its own."""
-    refuse_newer(observed)
+def check_conflicts(observed: Observed) -> None:
+    """Raise ``InvalidInputError`` when the unit of the container would take the place of what is not its own."""
     paths = observed.paths
-    if observed.link_is_blocked:
-        raise InvalidInputError(f"'{paths.link}' is not a link to a deployment: move it away")
-    if observed.owns_unit or not has_service:
-        return
-    taken = [path for path in (paths.unit, paths.tmpfiles) if observed.files.get(path) is not None]
-    foreign = [path for path in taken if path not in observed.own_files]
-    if foreign:
+    way_out = "remove it, or give the container another name"
+    if observed.unit_owner not in (None, paths.link):
+        raise InvalidInputError(f"{paths.unit_name} belongs to the system container '{observed.unit_owner}': {way_out}")
+    if observed.runtime_bundle is not None and not observed.owns_runtime_state and not observed.exists:
         raise InvalidInputError(
-            f"'{foreign[0]}' exists and does not belong to a system container: remove it, or give the container another name"
+            f"The runtime already has a container '{paths.name}' (from '{observed.runtime_bundle}') that is no system"
+            f" container: {way_out}"
         )
+    if observed.files.get(paths.tmpfiles) is not None and paths.tmpfiles not in observed.own_files:
+        raise InvalidInputError(f"'{paths.tmpfiles}' exists and does not belong to a system container: {way_out}")
+    if observed.owns_unit:
+        return
+    if observed.files.get(paths.unit) is not None:
+        raise InvalidInputError(f"'{paths.unit}' exists and does not belong to a system container: {way_out}")
     if observed.unit.load != "not-found":
         raise InvalidInputError(
             f"The host already has a unit {paths.unit_name} ({observed.unit.load}) that does not belong to a system"
-            " container: remove it, or give the container another name"
+            f" container: {way_out}"
         )
 
 
@@ -115,8 +120,43 @@ def plan_container(desired: Desired, observed: Observed, target: Deployment) -> 
 
     Raises ``InvalidInputError`` when it has a service, and its unit's name is taken.
     """
-    check_conflicts(observed, has_service=target.has_service)
-    paths, unit = observed.paths, observed.own_unit
+    refuse_obstacles(observed)
+    if target.has_service:
+        check_conflicts(observed)
+    changes = _decide(desired, observed, target)
+    new, unit = changes.new, observed.own_unit
+    after = summary(
+        target,
+        link=target.directory,
+        reload=False,
+        enabled=changes.enable or (unit.enabled and not changes.disable),
+        running=changes.start or (unit.running and not changes.stop),
+    )
+    damaged = () if new else changes.damaged
+    written = switched_files(observed, target, damaged=damaged) if changes.replaced else {}
+    written.update((file, shown(observed.files.get(file.path))) for file in damaged)
+    return Plan(
+        _container_actions(changes, observed, target),
+        render_diff(observed, after, written=written, removed=changes.obsolete),
+    )
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What has to change: a ``new`` deployment, or one that is ``replaced`` by another, files, and the unit's state."""
+
+    new: bool
+    replaced: bool
+    damaged: tuple[GeneratedFile, ...]
+    obsolete: tuple[str, ...]
+    stop: bool
+    start: bool
+    enable: bool
+    disable: bool
+    delete_state: bool
+
+
+def _decide(desired: Desired, observed: Observed, target: Deployment) -> _Changes:
     new = target not in observed.deployments
     replaced = new or observed.active_slot != target.slot
     expected = (*target.files, *_recorded_info(observed, target))
@@ -125,38 +165,42 @@ def plan_container(desired: Desired, observed: Observed, target: Deployment) -> 
     obsolete = tuple(path for path in observed.own_files if path not in wanted)
     stop, start = _run_changes(desired, observed, target, replaced=replaced, damaged=damaged)
     enable, disable = _enablement(desired, observed, target)
-
-    actions: list[Action] = []
-    if new:
-        actions.append(CheckoutDeployment(target))
-    if stop:
-        actions.append(StopUnit(paths.unit_name))
-    if disable:
-        actions.append(DisableUnit(paths.unit_name))
-    if new or observed.link_slot != target.slot:
-        actions.append(SwitchDeployment(paths.link, target.directory))
-    actions += [RemoveFile(path) for path in obsolete]
-    actions += [WriteFile(file) for file in damaged if not (new and file.path.startswith(target.directory + "/"))]
-    if _changes_units(obsolete, damaged) or unit.need_daemon_reload:
-        actions.append(DaemonReload())
-    if any(file.path == paths.tmpfiles for file in damaged):
-        actions.append(CreateTmpfiles(paths.tmpfiles))
-    if enable:
-        actions.append(EnableUnit(paths.unit_name))
-    if (start or desired.state == "stopped") and observed.stale_runtime_state and not unit.running:
-        actions.append(DeleteRuntimeState(target.name))
-    if start:
-        actions.append(StartUnit(paths.unit_name))
-    after = _summary(
-        target,
-        link=target.directory,
-        reload=False,
-        enabled=enable or (unit.enabled and not disable),
-        running=start or (unit.running and not stop),
+    return _Changes(
+        new=new,
+        replaced=replaced,
+        damaged=damaged,
+        obsolete=obsolete + _dangling_links(desired, observed),
+        stop=stop,
+        start=start,
+        enable=enable,
+        disable=disable,
+        delete_state=observed.stale_runtime_state and (start or desired.state == "stopped"),
     )
-    switched = _switched_files(observed, target, damaged=() if new else damaged) if replaced else {}
-    written = {} if new else {file: _shown(observed.files.get(file.path)) for file in damaged}
-    return Plan(tuple(actions), _diff(observed, after, written={**switched, **written}, removed=obsolete))
+
+
+def _container_actions(changes: _Changes, observed: Observed, target: Deployment) -> tuple[Action, ...]:
+    """Return the actions in order: all is prepared before the unit is stopped, and on disk before it is started."""
+    paths, name = observed.paths, observed.paths.unit_name
+    prepared = target.directory + "/" if changes.new else None  # files that come with the checkout
+    written = [file for file in changes.damaged if prepared is None or not file.path.startswith(prepared)]
+    tmpfiles = next((file.path for file in target.files if file.path == paths.tmpfiles), None)
+    retouched = any(file.path == tmpfiles for file in changes.damaged)
+    switch = changes.new or observed.link_slot != target.slot
+    reload = _changes_units(changes) or observed.own_unit.need_daemon_reload
+    steps: list[tuple[bool, Action]] = [
+        (changes.new, CheckoutDeployment(target)),
+        (changes.stop, StopUnit(name)),
+        (changes.disable, DisableUnit(name)),
+        (switch, SwitchDeployment(paths.link, target.directory)),
+        *((True, RemoveFile(path)) for path in changes.obsolete),
+        *((True, WriteFile(file)) for file in written),
+        (reload, DaemonReload()),
+        (retouched, CreateTmpfiles(paths.tmpfiles)),
+        (changes.enable, EnableUnit(name)),
+        (changes.delete_state, DeleteRuntimeState(target.name)),
+        (changes.start, StartUnit(name, tmpfiles=None if retouched else tmpfiles)),
+    ]
+    return tuple(action for needed, action in steps if needed)
 
 
 def plan_unrendered(desired: Desired, observed: Observed, *, image: str, inputs: Inputs) -> Plan:
@@ -176,15 +220,17 @@ def plan_unrendered(desired: Desired, observed: Observed, *, image: str, inputs:
         "image": image,
         "manifest_digest": inputs.manifest_digest,
         "link": directory,
+        "needs_daemon_reload": False,
         "values": dict(inputs.values),
     }
-    return Plan(tuple(actions), _diff(observed, after, written={}, removed=()))
+    return Plan(tuple(actions), render_diff(observed, after, written={}, removed=()))
 
 
 def plan_absent(observed: Observed) -> Plan:
     """Return what removes a container with all that belongs to it; its image stays in the store."""
     if not observed.exists:
         return NOTHING_TO_DO
+    refuse_obstacles(observed)
     paths, unit = observed.paths, observed.own_unit
     files = list(observed.own_files)
     actions: list[Action] = []
@@ -205,30 +251,8 @@ def plan_absent(observed: Observed) -> Plan:
         actions.append(RemoveFile(paths.link))
     directories = [item.directory for item in observed.deployments] + [item.directory for item in observed.broken]
     actions += [RemoveDirectory(directory) for directory in sorted(directories)]
-    return Plan(tuple(actions), _diff(observed, {"state": "absent"}, written={}, removed=tuple(files)))
-
-
-def describe_state(observed: Observed) -> dict[str, Any]:
-    """Return the short form of a container that a diff shows."""
-    unit, active = observed.own_unit, observed.active
-    if not observed.exists:
-        return {"state": "absent"}
-    if active is None:
-        return {"state": "running" if unit.running else "broken"}
-    link = observed.paths.slot(observed.link_slot) if observed.link_slot is not None else None
-    return _summary(active, link=link, reload=unit.need_daemon_reload, enabled=unit.enabled, running=unit.running)
-
-
-def text_diff(*, header: str, before: str, after: str) -> dict[str, str]:
-    """Return one entry of Ansible's diff."""
-    return {"before_header": header, "after_header": header, "before": before, "after": after}
-
-
-def state_diff(before: dict[str, Any], after: dict[str, Any], *, header: str) -> tuple[dict[str, str], ...]:
-    """Return the diff of two summaries, none when they are equal."""
-    if before == after:
-        return ()
-    return (text_diff(header=header, before=_pretty(before), after=_pretty(after)),)
+    actions += [RemoveLeftover(path) for path in observed.leftovers]
+    return Plan(tuple(actions), render_diff(observed, {"state": "absent"}, written={}, removed=tuple(files)))
 
 
 def _run_changes(
@@ -243,8 +267,7 @@ def _run_changes(
         return unit.running and again, unit.running and again
     if desired.state == "stopped":
         return unit.running, False
-    up = unit.active in ("active", "reloading", "refreshing")
-    return unit.running and again, again or not up
+    return unit.running and again, again or not unit.up
 
 
 def _runs_from_damaged_config(observed: Observed, target: Deployment, damaged: tuple[GeneratedFile, ...]) -> bool:
@@ -268,6 +291,13 @@ def _enablement(desired: Desired, observed: Observed, target: Deployment) -> tup
     if unit.enabled and before is not None and enablement(before) != ways:
         return True, True
     return not unit.enabled, False
+
+
+def _dangling_links(desired: Desired, observed: Observed) -> tuple[str, ...]:
+    """Return links that would enable the unit again as soon as its lost file is back."""
+    if desired.enabled or observed.unit.enabled or not observed.owns_unit:
+        return ()
+    return observed.enablement_links
 
 
 def _recorded_info(observed: Observed, target: Deployment) -> tuple[GeneratedFile, ...]:
@@ -294,68 +324,9 @@ def _is_unit_file(path: str) -> bool:
     return path.startswith("/etc/systemd/system/")
 
 
-def _changes_units(removed: tuple[str, ...], written: tuple[GeneratedFile, ...]) -> bool:
-    return any(_is_unit_file(path) for path in (*removed, *(file.path for file in written)))
+def _changes_units(changes: _Changes) -> bool:
+    return any(_is_unit_file(path) for path in (*changes.obsolete, *(file.path for file in changes.damaged)))
 
 
 def _bytes(file: GeneratedFile) -> bytes:
     return file.content.encode("utf-8", "surrogateescape")
-
-
-def _summary(deployment: Deployment, *, link: str | None, reload: bool, enabled: bool, running: bool) -> dict[str, Any]:
-    values = deployment.inputs.values if deployment.inputs else {}
-    return {
-        "state": ("running" if running else "stopped") if deployment.has_service else "present",
-        "enabled": enabled,
-        "image": deployment.image,
-        "manifest_digest": deployment.manifest_digest,
-        "deployment": deployment.id,
-        "link": link,
-        "needs_daemon_reload": reload,
-        "values": dict(values),
-    }
-
-
-def _diff(
-    observed: Observed, after: dict[str, Any], *, written: Mapping[GeneratedFile, str], removed: tuple[str, ...]
-) -> tuple[dict[str, str], ...]:
-    """Return the diff: the summary, then each file that is written (with its text before) or removed."""
-    entries = list(state_diff(describe_state(observed), after, header=f"system container {observed.paths.name}"))
-    for file, before in written.items():
-        new = _with_mode(file.content, file.mode)
-        if before != new:
-            entries.append(text_diff(header=file.path, before=before, after=new))
-    entries += [text_diff(header=path, before=_shown(observed.files.get(path)), after="") for path in removed]
-    return tuple(entries)
-
-
-def _switched_files(
-    observed: Observed, target: Deployment, *, damaged: tuple[GeneratedFile, ...]
-) -> dict[GeneratedFile, str]:
-    """Return the files by which a deployment differs from the one in use, each with its text before.
-
-    These are its config.json and the files outside of the slots. ``damaged`` ones are left to be shown as they are.
-    """
-    active = observed.active
-    compared = {f"{target.directory}/config.json": f"{active.directory}/config.json" if active else ""}
-    return {
-        file: _shown(observed.files.get(compared.get(file.path, file.path)))
-        for file in target.files
-        if file not in damaged and (file.path in compared or not _in_slot(file.path, observed))
-    }
-
-
-def _shown(found: FileState | None) -> str:
-    """Return a file as a diff shows it."""
-    if found is None:
-        return ""
-    text = found.content.decode("utf-8", "replace")
-    return f"link to {text}\n" if found.is_link else _with_mode(text, found.mode)
-
-
-def _with_mode(text: str, mode: int) -> str:
-    return f"mode: {mode:04o}\n{text}"
-
-
-def _pretty(summary: dict[str, Any]) -> str:
-    return json.dumps(summary, indent=2, sort_keys=True) + "\n"

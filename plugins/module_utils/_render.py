@@ -110,22 +110,22 @@ def render(
     paths, directory = target.paths, target.paths.slot(target.slot)
     unit_template = files.service_template if files.service_template is not None else DEFAULT_UNIT_TEMPLATE
     values = _all_values(image=image, files=files, inputs=inputs, target=target, facts=facts, unit=unit_template)
-    own = set(files.manifest.default_values) - set(inputs.values)
+    own = {*FORCED, *files.manifest.default_values} - set(inputs.values)
     has_service = not files.manifest.no_container_service
     _check_missing(files, unit_template if has_service else "", values)
     config = _render_config(image, files, values, paths.name)
     missing = find_missing(bind_sources(parse_runtime_spec(config, file=_config_name(files))))
     if files.tmpfiles_template is not None:
-        tmpfiles = substitute_tmpfiles(files.tmpfiles_template, values, specifiers=own)
+        tmpfiles = substitute_tmpfiles(files.tmpfiles_template, values, trusted=own)
     else:
         tmpfiles = default_tmpfiles(missing, uid=facts.uid, gid=facts.gid)
     generated = [GeneratedFile(path=f"{directory}/config.json", content=config, mode=0o600)]
     if tmpfiles:
-        generated.append(GeneratedFile(path=f"{directory}/tmpfiles-{paths.name}.conf", content=tmpfiles, mode=0o644))
+        generated.append(GeneratedFile(path=f"{directory}/{paths.tmpfiles_copy}", content=tmpfiles, mode=0o644))
         generated.append(GeneratedFile(path=paths.tmpfiles, content=tmpfiles, mode=0o644))
     if has_service:
-        unit = substitute_unit(unit_template, values, specifiers=own)
-        drop_in = render_drop_in(name=paths.name, runtime=inputs.runtime, unit=unit)
+        unit = substitute_unit(unit_template, values, trusted=own)
+        drop_in = render_drop_in(paths=paths, runtime=inputs.runtime, unit=unit, has_tmpfiles=bool(tmpfiles))
         generated.append(GeneratedFile(path=f"{directory}/{paths.unit_name}", content=unit, mode=0o644))
         generated.append(GeneratedFile(path=paths.unit, content=unit, mode=0o644))
         generated.append(GeneratedFile(path=paths.drop_in, content=drop_in, mode=0o644))

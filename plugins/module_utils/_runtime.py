@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -28,9 +29,20 @@ def find_runtime(name: str = "runc") -> str:
     )
 
 
-def knows_container(container: str) -> bool:
-    """Tell whether the runtime has state for a container of that id (runc's default --root)."""
-    return os.path.isdir(f"{_STATE_ROOT}/{container}")
+def container_bundle(container: str) -> str | None:
+    """Return the bundle of a container that the runtime knows, empty when that cannot be told, None when it knows none.
+
+    The state is where runc keeps it by default, the bundle among the labels there.
+    """
+    try:
+        with open(f"{_STATE_ROOT}/{container}/state.json", encoding="utf-8") as file:
+            labels = json.load(file)["config"]["labels"]
+    except FileNotFoundError:
+        return "" if os.path.isdir(f"{_STATE_ROOT}/{container}") else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    found = [str(label)[len("bundle=") :] for label in labels or () if str(label).startswith("bundle=")]
+    return found[0] if found else ""
 
 
 def delete_container(runtime: str, container: str) -> None:

@@ -60,6 +60,13 @@ def bind_sources(spec: dict[str, Any]) -> list[tuple[str, str]]:
     return list(found.items())
 
 
+def has_user_namespace(spec: dict[str, Any]) -> bool:
+    """Tell whether the container gets a user namespace, and so runs as others than root on the host."""
+    linux = spec.get("linux")
+    namespaces = linux.get("namespaces") if isinstance(linux, dict) else None
+    return any(isinstance(item, dict) and item.get("type") == "user" for item in namespaces or ())
+
+
 def default_runtime_spec(image: ImageConfig, *, user: tuple[int, int], hostname: str) -> str:
     """Return the config.json for an image that brings none, from the image's own OCI configuration.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._errors import InvalidInputError
-from ._ostree import Repository
+from ._ostree import OWN_FOLDER, Repository
 
 _HOST_REPOSITORY = "/ostree/repo"
 
@@ -29,22 +29,25 @@ def locate_store(params: Mapping[str, Any]) -> Store:
     """Return the store that the options ``root`` and ``repo`` mean.
 
     Without ``repo`` it is the host's own repository when checkouts below ``root`` can be hard links into it. Raises
-    ``InvalidInputError`` for a path that is not absolute, or for a repository on another file system.
+    ``InvalidInputError`` for a path that is not absolute, or for a repository that is on another file system, that has
+    a mode in which no hard link can lead into it, or whose place something else has.
     """
     root, repo = params["root"], params.get("repo")
     for option, path in (("root", root), ("repo", repo)):
         if path is not None and not os.path.isabs(path):
             raise InvalidInputError(f"{option}: '{path}' is not an absolute path")
-    root = os.path.normpath(root)
+    root = os.path.realpath(root)  # one container has one name, by whatever link it is reached
     if repo is None:
         same = os.path.isdir(_HOST_REPOSITORY) and _device(_HOST_REPOSITORY) == _device(root)
-        repo = _HOST_REPOSITORY if same else f"{root}/.storage/ostree"
+        repo = _HOST_REPOSITORY if same else f"{root}/{OWN_FOLDER}/ostree"
     elif _device(repo) != _device(root):
         raise InvalidInputError(
             f"repo: '{repo}' is on another file system than root '{root}', so no hard link can lead into it:"
             " choose both on one file system"
         )
-    return Store(root=root, repository=Repository(os.path.normpath(repo)))
+    repository = Repository(os.path.normpath(repo))
+    repository.check()
+    return Store(root=root, repository=repository)
 
 
 def _device(path: str) -> int:

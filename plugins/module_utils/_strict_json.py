@@ -10,6 +10,7 @@ encoding/json of Go, Unmarshal: "preferring exact matches but also accepting cas
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ._errors import InvalidInputError
@@ -18,9 +19,23 @@ from ._errors import InvalidInputError
 def load_json(text: str, *, file: str) -> Any:
     """Parse JSON; raises ``InvalidInputError`` that names ``file`` for what another parser could read differently."""
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return parse_json(text, key=str.casefold)
     except (ValueError, RecursionError) as exc:
         raise InvalidInputError(f"{file}: not JSON: {exc}") from exc
+
+
+def parse_json(text: str, *, key: Callable[[str], str] = str) -> Any:
+    """Parse JSON; ``ValueError`` for what is none, or for two members of one object that have the same ``key``."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: set[str] = set()
+        for name, _value in pairs:
+            if key(name) in seen:
+                raise ValueError(f"the member '{name}' is there twice")
+            seen.add(key(name))
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=unique, parse_constant=_no_constant)
 
 
 def member(mapping: dict[str, Any], key: str, *, file: str) -> Any:
@@ -29,15 +44,6 @@ def member(mapping: dict[str, Any], key: str, *, file: str) -> Any:
         if other != key and other.casefold() == key:
             raise InvalidInputError(f"{file}: '{other}' has to be written '{key}'")
     return mapping.get(key)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: set[str] = set()
-    for key, _value in pairs:
-        if key.casefold() in seen:
-            raise ValueError(f"the member '{key}' is there twice")
-        seen.add(key.casefold())
-    return dict(pairs)
 
 
 def _no_constant(text: str) -> NoReturn:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ._errors import CommandError, ServiceError
+from ._errors import CommandError, ServiceError, SystemContainerError
 from ._models import UnitState
 from ._runner import run
 
-START_TIMEOUT = 300.0
-"""Seconds that starting or stopping a unit may take; units have shorter limits of their own."""
+STOP_TIMEOUT = 300.0
+"""Seconds that stopping a unit may take; units have shorter limits of their own."""
 
 _PROPERTIES = (
     "Id",
@@ -27,6 +27,7 @@ _PROPERTIES = (
     "MainPID",
     "ExecMainStartTimestampMonotonic",
     "ExecMainStatus",
+    "Job",
     "NRestarts",
     "Result",
     "MemoryCurrent",
@@ -42,6 +43,8 @@ def show_units(units: Sequence[str]) -> dict[str, UnitState]:
         return {}
     output = run(["systemctl", "show", f"--property={','.join(_PROPERTIES)}", "--", *units]).text
     blocks = output.rstrip("\n").split("\n\n")
+    if len(blocks) != len(units):
+        raise ServiceError(f"systemctl describes {len(blocks)} units where it was asked for {len(units)}")
     # systemctl answers in the order it was asked; Id may be another name of the same unit.
     return {unit: parse_unit_state(block, now=_clocks()) for unit, block in zip(units, blocks)}
 
@@ -63,6 +66,8 @@ def parse_unit_state(block: str, *, now: tuple[float, float]) -> UnitState:
         result=values.get("Result", "success"),
         exit_status=_number(values.get("ExecMainStatus")) or 0,
         memory=memory if memory is not None and memory != _NOT_ACCOUNTED else None,
+        kind=values.get("Type") or "simple",
+        has_job=bool(_number(values.get("Job"))),
     )
 
 
@@ -94,9 +99,9 @@ def start(unit: str, *, ready_delay: float, ready_timeout: float) -> None:
     within ``ready_timeout`` seconds.
     """
     since = time.time()
-    run(["systemctl", "reset-failed", "--", unit], check=False)
+    forget_failure(unit)
     try:
-        run(["systemctl", "start", "--", unit], timeout=max(START_TIMEOUT, ready_timeout))
+        run(["systemctl", "start", "--no-block", "--", unit])
     except CommandError as exc:
         raise ServiceError(f"{unit} did not start: {exc.stderr or exc}{journal_tail(unit, since=since)}") from exc
     reason = _wait_ready(unit, ready_delay=ready_delay, ready_timeout=ready_timeout)
@@ -105,14 +110,19 @@ def start(unit: str, *, ready_delay: float, ready_timeout: float) -> None:
 
 
 def stop(unit: str) -> None:
-    """Stop ``unit``; raises ``ServiceError`` when it still runs afterwards."""
+    """Stop ``unit``; raises ``ServiceError`` when it still runs afterwards.
+
+    One that had to be killed counts as failed to systemd, but it is down, as was asked for: that is forgotten.
+    """
     try:
-        run(["systemctl", "stop", "--", unit], timeout=START_TIMEOUT)
+        run(["systemctl", "stop", "--", unit], timeout=STOP_TIMEOUT)
     except CommandError as exc:
         raise ServiceError(f"{unit} did not stop: {exc.stderr or exc}") from exc
     state = show_units([unit])[unit]
     if state.running:
         raise ServiceError(f"{unit} did not stop: it is {state.active} ({state.sub})")
+    if state.active == "failed":
+        forget_failure(unit)
 
 
 def forget_failure(unit: str) -> None:
@@ -122,18 +132,11 @@ def forget_failure(unit: str) -> None:
 
 def journal_tail(unit: str, *, since: float) -> str:
     """Return the last journal lines of ``unit`` since a time (seconds since the epoch) for a message, or nothing."""
-    done = run(
-        [
-            "journalctl",
-            "--no-pager",
-            "--quiet",
-            "--output=cat",
-            f"--lines={_JOURNAL_LINES}",
-            f"--since=@{int(since)}",
-            f"--unit={unit}",
-        ],
-        check=False,
-    )
+    argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}"]
+    try:
+        done = run([*argv, f"--since=@{int(since)}", f"--unit={unit}"], check=False)
+    except SystemContainerError:
+        return ""
     text = done.text.strip()
     return f"\nLast lines of its journal:\n{text}" if done.rc == 0 and text else ""
 
@@ -143,25 +146,24 @@ def _wait_ready(unit: str, *, ready_delay: float, ready_timeout: float) -> str |
     begin = time.monotonic()
     stable_since, restarts = begin, None
     while True:
-        block = run(["systemctl", "show", f"--property={','.join(_PROPERTIES)}", "--", unit]).text
-        state = parse_unit_state(block, now=_clocks())
+        state = show_units([unit])[unit]
         now = time.monotonic()
-        if state.active == "failed" or (state.active == "inactive" and state.result != "success"):
-            return f"it is {state.active} (result {state.result}, exit status {state.exit_status})"
-        if state.active == "active" and ("Type=notify" in block or state.sub == "exited"):
+        if state.active == "failed":
+            return f"it failed (result {state.result}, exit status {state.exit_status})"
+        if state.active == "inactive" and not state.has_job:
+            return "it ended by itself, or a unit that it requires did not start"
+        if state.active == "active" and (state.kind.startswith("notify") or state.sub == "exited"):
             return None
-        if state.active != "active" or state.restarts != (restarts if restarts is not None else state.restarts):
+        if state.active != "active" or state.restarts != (state.restarts if restarts is None else restarts):
             stable_since = now
         restarts = state.restarts
         if state.active == "active" and now - stable_since >= ready_delay:
             return None
-        if state.active == "inactive" and now - begin >= ready_delay:
-            return "it ended by itself"
         if now - begin >= ready_timeout:
             return (
                 f"it was {state.active} ({state.sub}) after {ready_timeout:g} seconds, restarted {state.restarts} times"
             )
-        time.sleep(min(_POLL, max(ready_delay, 0.01)))
+        time.sleep(_POLL)
 
 
 def _clocks() -> tuple[float, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ._errors import InvalidInputError
+from ._models import ALSO_LINE, OWNER_LINE, Paths
 
 # A container's name is part of a unit name (systemd.unit(5)), of paths, and the runtime's container id.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -32,6 +33,11 @@ PIDFile=$PIDFILE
 WantedBy=multi-user.target
 """
 """The unit of an image that brings none; its form is the one that Atomic gave such images."""
+
+
+def is_container_name(name: str) -> bool:
+    """Tell whether ``name`` can be a container's name."""
+    return bool(_NAME.match(name)) and not _SLOT_SUFFIX.search(name) and len(name) <= _MAX_NAME
 
 
 def check_container_name(name: str) -> str:
@@ -74,16 +80,21 @@ def start_stop_values(*, name: str, runtime: str, pid_file: str, detached: bool)
     }
 
 
-def render_drop_in(*, name: str, runtime: str, unit: str) -> str:
+def render_drop_in(*, paths: Paths, runtime: str, unit: str, has_tmpfiles: bool) -> str:
     """Return the drop-in that every system container needs besides the unit of its image.
 
     A container that outlives its ``runc run`` would keep its id taken and block every later start, and one that
     ends on SIGTERM is not a failure. A detached unit that does not say so is of the type ``forking``.
     """
-    lines = ["# Made by the Ansible collection projectatomic.system_containers; changes are overwritten.", "[Service]"]
+    lines = [
+        "# Made by the Ansible collection projectatomic.system_containers; changes are overwritten.",
+        f"{OWNER_LINE}{paths.link}",
+        *([f"{ALSO_LINE}{paths.tmpfiles}"] if has_tmpfiles else []),
+        "[Service]",
+    ]
     if " run -d --pid-file " in unit and not has_setting(unit, section="Service", key="Type"):
         lines.append("Type=forking")
-    lines += [f"ExecStopPost=-{runtime} delete --force {name}", "SuccessExitStatus=143"]
+    lines += [f"ExecStopPost=-{runtime} delete --force {paths.name}", "SuccessExitStatus=143"]
     return "\n".join(lines) + "\n"
 
 

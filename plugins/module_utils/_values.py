@@ -147,11 +147,12 @@ def substitute_json(template: str, values: Mapping[str, Any], *, file: str) -> s
     return _substitute(template, put, file=file)
 
 
-def substitute_unit(template: str, values: Mapping[str, Any], *, specifiers: Container[str] = ()) -> str:
+def substitute_unit(template: str, values: Mapping[str, Any], *, trusted: Container[str] = ()) -> str:
     """Fill a template of a unit (systemd.syntax(7)), so that a value never means more than itself.
 
-    Control characters and a backslash that would continue the line are refused, inside of quotes a value is escaped, and
-    ``%`` is doubled, but for the names in ``specifiers``: there it is the image author's own.
+    Control characters, a value at the beginning of a line, and a backslash that would continue the line are refused. Inside
+    of quotes a value is escaped. ``%`` is doubled, and in command lines ``$``; quotes are refused there. White space
+    separates words, as in the template. The names in ``trusted`` are the image author's own, and stand as they are.
     """
     file = "service.template"
 
@@ -159,16 +160,27 @@ def substitute_unit(template: str, values: Mapping[str, Any], *, specifiers: Con
         text = _line_text(values[name], name=name, file=file)
         if text.endswith("\\") and template[match.end() : match.end() + 1] in ("", "\n", "\r"):
             raise InvalidInputError(f"{file}: the value of '{name}' ends in a backslash, which would continue the line")
-        quote = _open_quote(_line_before(template, match))
+        before = _line_before(template, match)
+        quote = _open_quote(before)
         if quote:
             text = text.replace("\\", "\\\\").replace(quote, "\\" + quote)
-        return text if name in specifiers else text.replace("%", "%%")
+        if name in trusted:
+            return text
+        if not before.strip():
+            raise InvalidInputError(
+                f"{file}: the value of '{name}' would be a line of its own: it can only be part of one"
+            )
+        if before.lstrip().startswith("Exec"):
+            if not quote and (re.search("[\"']", text) or ";" in text.split()):
+                raise InvalidInputError(f"{file}: the value of '{name}' has a quote or a lone ';' in a command line")
+            text = text.replace("$", "$$")
+        return text.replace("%", "%%")
 
     return _substitute(template, put, file=file)
 
 
-def substitute_tmpfiles(template: str, values: Mapping[str, Any], *, specifiers: Container[str] = ()) -> str:
-    """Fill a template of tmpfiles.d(5), so that a value stays within its field; ``specifiers`` as for units.
+def substitute_tmpfiles(template: str, values: Mapping[str, Any], *, trusted: Container[str] = ()) -> str:
+    """Fill a template of tmpfiles.d(5), so that a value stays within its field; ``trusted`` as for units.
 
     Only the last field, the argument, may hold white space, quotes and backslashes.
     """
@@ -181,7 +193,7 @@ def substitute_tmpfiles(template: str, values: Mapping[str, Any], *, specifiers:
             raise InvalidInputError(
                 f"{file}: the value of '{name}' has white space, a quote or a backslash: leave it out"
             )
-        return text if name in specifiers else text.replace("%", "%%")
+        return text if name in trusted else text.replace("%", "%%")
 
     return _substitute(template, put, file=file)
 

@@ -67,6 +67,7 @@ options:
   values:
     description:
       - Values for the variables in the image's templates. They go before the image's own defaults.
+      - They are not for secrets. They are part of the result and of the diff, and of files that all users may read.
       - Text, numbers and booleans; null means not set. Where a template takes raw JSON, such as more elements of a list, a list
         or a dict stands for its elements.
       - The container gets exactly these values, those of an earlier task are not kept.
@@ -75,7 +76,7 @@ options:
   ready_delay:
     description:
       - Seconds that a service has to stay active after its start to count as ready. A service of C(Type=notify)
-        is ready when it says so.
+        is ready when it says so. Has to be less than O(ready_timeout).
     type: float
     default: 3.0
   ready_timeout:
@@ -158,7 +159,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._c
     converge_container,
     remove_container,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._module import run_module
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
 
 
@@ -182,11 +183,7 @@ def main() -> None:
         supports_check_mode=True,
         **PULL_RULES,
     )
-    try:
-        results = converge(module.params, check_mode=module.check_mode)
-    except (SystemContainerError, OSError) as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**results)
+    run_module(module, lambda: converge(module.params, check_mode=module.check_mode))
 
 
 def converge(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:

@@ -30,9 +30,9 @@ options:
       - image
   state:
     description:
-      - V(present) pulls the image when it is missing from the repository, or when a part of it is.
+      - V(present) pulls the image when it is missing from the repository, or when a part of it is missing or damaged.
       - V(latest) asks the source for the digest of its manifest, and pulls when it differs from what is stored.
-      - V(absent) removes the name. Layers stay until they are pruned.
+      - V(absent) removes the name, also of an image that is damaged. Layers stay until they are pruned.
     type: str
     choices:
       - present

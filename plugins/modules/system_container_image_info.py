@@ -60,7 +60,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: The images, sorted by name. With O(remote) only name, digests, layers and size are known.
+  description:
+    - The images, sorted by name.
+    - With O(remote), an image has the keys C(name), C(manifest_digest), C(config_digest), C(layers) and C(size) only.
+    - An image that is damaged has all keys, with null, or an empty list or dictionary, for what cannot be read.
   returned: success
   type: list
   elements: dict
@@ -119,7 +122,7 @@ images:
       type: dict
       sample: {"PORT": "8081"}
     used_by:
-      description: Containers that have a deployment of the image.
+      description: Containers that have a deployment of the image; of an image that cannot be read, also by its name.
       type: list
       elements: str
       sample: ["hello-world"]

@@ -75,7 +75,7 @@ containers:
       type: str
       sample: null
     image:
-      description: Name of the image as the task gave it.
+      description: Name of the image as the task gave it that made the deployment.
       type: str
       sample: localhost/hello-world
     image_id:
@@ -175,7 +175,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._describe import describe_container
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._module import run_module
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._observe import (
     container_names,
     observe_containers,
@@ -192,11 +192,7 @@ def main() -> None:
         supports_check_mode=True,
         **PULL_RULES,
     )
-    try:
-        results = collect(module.params)
-    except (SystemContainerError, OSError) as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(changed=False, **results)
+    run_module(module, lambda: collect(module.params))
 
 
 def collect(params: dict[str, Any]) -> dict[str, Any]:
@@ -207,6 +203,7 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
     observed = observe_containers(store.root, names)
     existing = [observed[name] for name in names if observed[name].exists]
     return {
+        "changed": False,
         "exists": len(existing) == len(names) and bool(existing),
         "containers": [describe_container(item) for item in existing],
         "runtime": observe_runtime(),

@@ -129,12 +129,12 @@ def _start(observed: Observed, action: actions.StartUnit) -> Observed:
 def _stop(observed: Observed, action: actions.StopUnit) -> Observed:
     assert observed.unit.running
     observed = _with_unit(observed, active="inactive", sub="dead", since=None)
-    return dataclasses.replace(observed, stale_runtime_state=False)
+    return dataclasses.replace(observed, runtime_bundle=None)
 
 
 def _delete_runtime_state(observed: Observed, action: actions.DeleteRuntimeState) -> Observed:
     assert not observed.unit.running, "only what is stale is deleted"
-    return dataclasses.replace(observed, stale_runtime_state=False)
+    return dataclasses.replace(observed, runtime_bundle=None)
 
 
 def _forget_failure(observed: Observed, action: actions.ForgetFailure) -> Observed:

@@ -20,6 +20,7 @@ PURE = {
     "_argspec",
     "_capabilities",
     "_describe",
+    "_diff",
     "_gvariant",
     "_image_source",
     "_errors",
@@ -45,6 +46,7 @@ EFFECTS = {
     "_images",
     "_io",
     "_layer_import",
+    "_module",
     "_observe",
     "_ostree",
     "_ostree_reader",
@@ -144,7 +146,7 @@ def test_utils_know_no_module(name: str) -> None:
     """Only a module's main() calls fail_json."""
     text = (MODULE_UTILS / f"{name}.py").read_text(encoding="utf-8")
     assert "ansible" not in imported(name)[1]
-    assert "fail_json" not in text.replace("``fail_json``", "")
+    assert "fail_json" not in text.replace("``fail_json``", "") or name == "_module"
     assert "check_mode" not in text or name in ("_containers", "_images", "_plan", "_actions")
 
 

@@ -20,12 +20,16 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
     SystemContainerError,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_source import (
+    check_platform,
     check_policy,
     credentials,
     platform_flags,
     translate,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import SourceOptions
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import (
+    ImageConfig,
+    SourceOptions,
+)
 
 SOURCE = "docker://registry.example.com:5000/team/app:1"
 GET = 'pinging container registry r:5000: Get "https://r:5000/v2/": '
@@ -46,6 +50,21 @@ SIGNED = [{"type": "signedBy", "keyType": "GPGKeys", "keyPath": "/etc/key"}]
         ("reading manifest 1 in r/app: denied: requested access is denied", SourceError, "authfile"),
         ("invalid username/password: unauthorized", SourceError, "authfile"),
         ("invalid status code from registry 403 (Forbidden)", SourceError, "authfile"),
+        ("reading manifest 1 in r/app: StatusCode: 403, ", SourceError, "authfile"),
+        ("reading manifest 1 in r/app: StatusCode: 404, ", ImageNotFoundError, "does not exist"),
+        (
+            "pinging container registry r: invalid status code from registry 404 (Not Found)",
+            ImageNotFoundError,
+            "exist",
+        ),
+        (
+            "reading manifest 1 in r/app: received unexpected HTTP status: 429 Too Many Requests",
+            SourceError,
+            "the rate",
+        ),
+        ("reading manifest 1 in r/app: StatusCode: 429, slow", SourceError, "the rate"),
+        ("reading manifest 1 in r/app: received unexpected HTTP status: 503 Service Unavailable", SourceError, "log"),
+        ("pinging container registry r: invalid status code from registry 502 (Bad Gateway)", SourceError, "log"),
         ("reading manifest 1 in r/app: manifest unknown: manifest unknown", ImageNotFoundError, "does not exist"),
         ("reading manifest 1 in r/app: name unknown", ImageNotFoundError, "does not exist"),
         ('no descriptor found for reference "x"', ImageNotFoundError, "does not exist"),
@@ -71,6 +90,61 @@ def test_messages(error: str, kind: type[SystemContainerError], text: str) -> No
     assert SOURCE in str(translated)
     assert text in str(translated)
     assert error in str(translated)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "docker://127.0.0.1:4290/app:1",
+        "docker://127.0.0.1:4034/app:1",
+        "docker://127.0.0.1:4040/app:404",
+        "docker://127.0.0.1:5000/certificates:1",
+        "docker://denied.example.com/unauthorized/digest:tls",
+        "docker://127.0.0.1:5000/app@sha256:" + "403429404" * 7 + "5",
+    ],
+)
+def test_a_name_is_no_cause(source: str) -> None:
+    """As skopeo 1.9.3 says it: name, address and the URL that it asked for are in the message."""
+    rest = source[len("docker://") :]
+    host = rest.partition("/")[0]
+    refused = (
+        f'pinging container registry {host}: Get "https://{host}/v2/": dial tcp {host}: connect: connection refused'
+    )
+    assert "connection refused)" in str(translate(refused, source)).partition("): check")[0] + ")"
+    for words in (f"reading manifest 1 in {rest}: something else", f"something else of {source} at http://{host}/v2/"):
+        assert str(translate(words, source)).startswith(f"'{source}' cannot be read: ")
+
+
+def test_the_path_of_a_layout_is_no_cause() -> None:
+    error = translate("open /srv/unauthorized404/index.json: no such file or directory", "oci:/srv/unauthorized404:1")
+    assert "does not exist on the host" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("config", "platform", "machine", "accepted"),
+    [
+        (("linux", "amd64", None), None, "x86_64", True),
+        (("linux", "amd64", None), None, "aarch64", False),
+        (("linux", "amd64", None), "linux/amd64", "aarch64", True),
+        (("linux", "amd64", None), "linux/arm64", "x86_64", False),
+        (("linux", "arm64", "v8"), None, "aarch64", True),
+        (("linux", "arm", "v7"), "linux/arm/v6", "armv7l", False),
+        (("linux", "arm", None), "linux/arm/v6", "armv7l", True),
+        (("linux", "arm", "v7"), "linux/arm", "x86_64", True),
+        (("windows", "amd64", None), None, "x86_64", False),
+        (("linux", "", None), "linux/arm64", "x86_64", True),
+        (("linux", "amd64", None), None, "unheard-of", True),
+    ],
+)
+def test_platform_of_a_config(
+    config: tuple[str, str, str | None], platform: str | None, machine: str, accepted: bool
+) -> None:
+    parsed = ImageConfig(os=config[0], architecture=config[1], variant=config[2])
+    if accepted:
+        check_platform(parsed, platform=platform, machine=machine, source=SOURCE)
+        return
+    with pytest.raises(SourceError, match=r"app:1' is an image for .*, not for .*'platform: "):
+        check_platform(parsed, platform=platform, machine=machine, source=SOURCE)
 
 
 def test_credentials_are_for_the_registry_of_the_source() -> None:

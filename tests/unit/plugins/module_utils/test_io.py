@@ -142,7 +142,7 @@ def test_replace_link(tmp_path: Path, before: str | None) -> None:
 
 
 def test_replace_link_after_a_crash(tmp_path: Path) -> None:
-    (tmp_path / ".link.link").symlink_to("left")
+    (tmp_path / ".link.new").symlink_to("left")
     replace_link(str(tmp_path / "link"), "new")
     assert names(tmp_path) == ["link"]
 

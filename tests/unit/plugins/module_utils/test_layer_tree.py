@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._layer_tree import Entry, merge_layers
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._layer_tree import (
+    Entry,
+    merge_folder,
+    merge_layers,
+)
 
 
 def entry(path: str) -> Entry:
@@ -71,3 +75,44 @@ def test_the_highest_entry_shows() -> None:
 
 def test_listings_may_be_iterators() -> None:
     assert list(merge_layers([iter([entry("/a/"), entry("/a/f")]), iter([entry("/a/.wh.f")])])) == ["/a"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "replaced"),
+    [
+        (["a", "a/"], ["1 a"]),
+        (["a", "", "a/", "a/"], ["2 a"]),
+        (["a/", "a/"], []),
+        (["a/", "a"], []),
+        (["a/", "a", "a/"], ["2 a"]),
+        (["a", ".wh.a a/"], []),
+        (["a", "a/ .wh.a"], []),
+        (["a", ".wh.a", "a/"], []),
+        (["a b", ".wh..wh..opq a/", "b/"], []),
+        (["a", "a/", ".wh.a"], ["1 a"]),
+        (["a", "a/", ".wh..wh..opq"], ["1 a"]),
+        (["a", ".wh. a/"], ["1 a"]),
+    ],
+)
+def test_what_a_directory_replaces(layers: list[str], replaced: list[str]) -> None:
+    merge = merge_folder(folders_of(layers), is_folder=lambda item: item == "/")
+    assert [f"{item.layer} {item.name}" for item in merge.replaced] == replaced
+
+
+def test_directories_that_are_put_together() -> None:
+    layers = folders_of(["a/ b/", "a/", ".wh.a", "a/ b", "a/ b/"])
+    merge = merge_folder(layers, is_folder=lambda item: item == "/")
+    assert [(name, [index for index, _item in below]) for name, below in merge.folders] == [
+        ("a", [0, 1]),
+        ("b", [0]),
+        ("a", [3, 4]),
+        ("b", [4]),
+    ]
+
+
+def folders_of(layers: list[str]) -> list[tuple[int, dict[str, str]]]:
+    """Make listings of one directory: names with a slash at their end are directories."""
+    return [
+        (index, {name.rstrip("/"): "/" if name.endswith("/") else "-" for name in layer.split()})
+        for index, layer in enumerate(layers)
+    ]

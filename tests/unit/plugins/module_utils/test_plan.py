@@ -27,6 +27,7 @@ from unit.plugins.module_utils.builders import (
     with_file,
 )
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._actions import StartUnit
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     NewerSchemaError,
@@ -45,7 +46,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._p
     plan_absent,
     plan_container,
     plan_unrendered,
-    refuse_newer,
+    refuse_obstacles,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import ExportsManifest
 
@@ -120,7 +121,7 @@ INSTALL = [OUT_0, SWITCH_0, WRITE_TMPFILES, WRITE_UNIT, WRITE_DROP_IN, RELOAD, C
             installed(A, unit=unit_state(active="reloading")), A, [], [], [STOP], [STOP, START], id="reloading"
         ),
         pytest.param(
-            installed(A, unit=INACTIVE, stale_runtime_state=True),
+            installed(A, unit=INACTIVE, runtime_bundle="/srv/containers/app.0"),
             A,
             [STALE, START],
             [],
@@ -129,7 +130,7 @@ INSTALL = [OUT_0, SWITCH_0, WRITE_TMPFILES, WRITE_UNIT, WRITE_DROP_IN, RELOAD, C
             id="stale runtime state",
         ),
         pytest.param(
-            installed(A, unit=FAILED, stale_runtime_state=True),
+            installed(A, unit=FAILED, runtime_bundle="/srv/containers/app.0"),
             A,
             [STALE, START],
             [],
@@ -185,10 +186,10 @@ INSTALL = [OUT_0, SWITCH_0, WRITE_TMPFILES, WRITE_UNIT, WRITE_DROP_IN, RELOAD, C
         pytest.param(
             installed(A),
             NEW_IMAGE,
-            [OUT_1, STOP, SWITCH_1, f"remove {TMPFILES}", WRITE_UNIT, RELOAD, START],
-            [OUT_1, STOP, SWITCH_1, f"remove {TMPFILES}", WRITE_UNIT, RELOAD, START],
-            [OUT_1, STOP, SWITCH_1, f"remove {TMPFILES}", WRITE_UNIT, RELOAD],
-            [OUT_1, STOP, SWITCH_1, f"remove {TMPFILES}", WRITE_UNIT, RELOAD, START],
+            [OUT_1, STOP, SWITCH_1, f"remove {TMPFILES}", WRITE_UNIT, WRITE_DROP_IN, RELOAD, START],
+            [OUT_1, STOP, SWITCH_1, f"remove {TMPFILES}", WRITE_UNIT, WRITE_DROP_IN, RELOAD, START],
+            [OUT_1, STOP, SWITCH_1, f"remove {TMPFILES}", WRITE_UNIT, WRITE_DROP_IN, RELOAD],
+            [OUT_1, STOP, SWITCH_1, f"remove {TMPFILES}", WRITE_UNIT, WRITE_DROP_IN, RELOAD, START],
             id="image changed",
         ),
         pytest.param(
@@ -387,6 +388,8 @@ RM_0, RM_1 = f"remove directory {SLOT_0}", f"remove directory {SLOT_1}"
 WANTS = "/etc/systemd/system/multi-user.target.wants/app.service"
 FOREIGN = FileState(content=b"[Service]\nExecStart=/usr/bin/app\n", mode=0o644, mtime=0)
 OURS = FileState(content=f"WorkingDirectory={SLOT_0}\n".encode(), mode=0o644, mtime=0)
+OTHER_DROP_IN = dataclasses.replace(OURS, content=b"# Container: /srv/elsewhere/app\n[Service]\n")
+OUR_DROP_IN = dataclasses.replace(OURS, content=b"# Container: /srv/containers/app\n[Service]\n")
 
 
 @pytest.mark.parametrize(
@@ -412,7 +415,7 @@ OURS = FileState(content=f"WorkingDirectory={SLOT_0}\n".encode(), mode=0o644, mt
             id="activating",
         ),
         pytest.param(
-            installed(A, unit=INACTIVE, stale_runtime_state=True),
+            installed(A, unit=INACTIVE, runtime_bundle="/srv/containers/app.0"),
             [STALE, DISABLE, *RM_FILES, RELOAD, RM_LINK, RM_0],
             id="stale runtime state",
         ),
@@ -424,7 +427,14 @@ OURS = FileState(content=f"WorkingDirectory={SLOT_0}\n".encode(), mode=0o644, mt
         ),
         pytest.param(nothing(broken=(BROKEN_0,)), [RM_0], id="only a broken slot"),
         pytest.param(nothing(has_link=True), [RM_LINK], id="only the link"),
-        pytest.param(with_file(nothing(), DROP_IN, FOREIGN), [f"remove {DROP_IN}", RELOAD], id="only the drop-in"),
+        pytest.param(with_file(nothing(), DROP_IN, OUR_DROP_IN), [f"remove {DROP_IN}", RELOAD], id="only the drop-in"),
+        pytest.param(with_file(nothing(), DROP_IN, OTHER_DROP_IN), [], id="the drop-in of another root"),
+        pytest.param(nothing(runtime_bundle="/root/own"), [], id="somebody else's container of the same name"),
+        pytest.param(
+            nothing(leftovers=("/srv/containers/.app.1.new",)),
+            ["remove leftover /srv/containers/.app.1.new"],
+            id="only what an interrupted run left",
+        ),
         pytest.param(
             with_file(nothing(unit=unit_state(active="inactive", enabled=False)), UNIT, OURS),
             [f"remove {UNIT}", RELOAD],
@@ -452,6 +462,8 @@ def test_absent(observed: Observed, actions: list[str]) -> None:
     ("observed", "message"),
     [
         (with_file(nothing(), UNIT, FOREIGN), f"'{UNIT}' exists and does not belong"),
+        (with_file(nothing(), DROP_IN, OTHER_DROP_IN), "belongs to the system container '/srv/elsewhere/app'"),
+        (nothing(runtime_bundle="/root/own"), "already has a container 'app' \\(from '/root/own'\\)"),
         (with_file(nothing(), TMPFILES, FOREIGN), f"'{TMPFILES}' exists and does not belong"),
         (nothing(unit=unit_state()), r"already has a unit app.service \(loaded\)"),
         (nothing(unit=unit_state(load="masked", active="inactive")), r"already has a unit app.service \(masked\)"),
@@ -462,7 +474,7 @@ def test_conflict(observed: Observed, message: str) -> None:
         check_conflicts(observed)
 
 
-@pytest.mark.parametrize("check", [check_conflicts, refuse_newer])
+@pytest.mark.parametrize("check", [refuse_obstacles])
 def test_a_newer_deployment_is_left_alone(check: Callable[[Observed], None]) -> None:
     newer = BrokenSlot(1, SLOT_1, "a newer version of this collection wrote it", newer=True)
     with pytest.raises(NewerSchemaError, match=f"'{SLOT_1}' cannot be changed: a newer version"):
@@ -546,7 +558,7 @@ STATE = "system container app"
         ("started", edited(installed(A), f"{SLOT_0}/app.service"), A, [f"{SLOT_0}/app.service"]),
         ("started", installed(A), B, [STATE, f"{SLOT_1}/config.json", UNIT]),
         ("started", installed(B, A), A, [STATE, f"{SLOT_0}/config.json", UNIT]),
-        ("started", installed(A), NEW_IMAGE, [STATE, UNIT, TMPFILES]),
+        ("started", installed(A), NEW_IMAGE, [STATE, UNIT, DROP_IN, TMPFILES]),
         ("started", installed(A), TOOL_1, [STATE, UNIT, DROP_IN]),
         ("started", installed(A, has_link=False, link_slot=None), A, [STATE]),
     ],
@@ -591,3 +603,24 @@ def test_results() -> None:
         "actions": [],
         "diff": [],
     }
+
+
+def test_nothing_is_changed_where_something_is_in_the_way() -> None:
+    observed = installed(A, problem="'/srv/containers/app' is not a link to a deployment: move it away")
+    with pytest.raises(InvalidInputError, match="move it away"):
+        plan_container(Desired("started", True), observed, A)
+    with pytest.raises(InvalidInputError, match="move it away"):
+        plan_absent(observed)
+
+
+def test_links_that_would_enable_a_lost_unit_again_go() -> None:
+    lost = installed(A, unit=unit_state(enabled=False), enablement_links=("/etc/systemd/system/a.wants/app.service",))
+    made = plan_container(Desired("started", False), with_file(lost, UNIT, None), A)
+    assert "remove /etc/systemd/system/a.wants/app.service" in [str(action) for action in made.actions]
+    made = plan_container(Desired("started", True), with_file(lost, UNIT, None), A)
+    assert "enable app.service" in [str(action) for action in made.actions]
+
+
+def test_start_creates_what_tmpfiles_lists() -> None:
+    (start,) = plan_container(Desired("started", True), installed(A, unit=INACTIVE), A).actions
+    assert start == StartUnit("app.service", tmpfiles=TMPFILES)

@@ -87,7 +87,7 @@ def hosts(draw: st.DrawFn) -> Observed:
     if draw(st.booleans()):
         observed = dataclasses.replace(observed, has_link=False, link_slot=None)
     stale = draw(st.booleans()) and active.has_service and not observed.unit.running
-    return draw(damaged(dataclasses.replace(observed, stale_runtime_state=stale)))
+    return draw(damaged(dataclasses.replace(observed, runtime_bundle="/srv/containers/app.0" if stale else None)))
 
 
 def units(active: Deployment) -> st.SearchStrategy[UnitState]:

@@ -26,6 +26,7 @@ ExecMainStartTimestampMonotonic=990000000
 ExecMainStatus=0
 NRestarts=3
 Result=success
+Job=17
 MemoryCurrent=1048576
 """
 
@@ -43,6 +44,8 @@ def test_running() -> None:
         result="success",
         exit_status=0,
         memory=1048576,
+        kind="notify",
+        has_job=True,
     )
 
 

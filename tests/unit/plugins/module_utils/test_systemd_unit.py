@@ -10,6 +10,7 @@ import pytest
 from unit.plugins.module_utils.builders import UNIT_TEMPLATE, UNIT_WITHOUT_INSTALL
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import (
     DEFAULT_UNIT_TEMPLATE,
     check_container_name,
@@ -20,7 +21,10 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._s
     uses_pid_file,
 )
 
-HEADER = "# Made by the Ansible collection projectatomic.system_containers; changes are overwritten.\n[Service]\n"
+HEADER = (
+    "# Made by the Ansible collection projectatomic.system_containers; changes are overwritten.\n"
+    "# Container: /srv/containers/app\n[Service]\n"
+)
 FOOTER = "ExecStopPost=-/usr/bin/runc delete --force app\nSuccessExitStatus=143\n"
 
 
@@ -128,7 +132,16 @@ FOREGROUND = "[Service]\nExecStart=/usr/bin/runc --systemd-cgroup run 'app'\n"
     ],
 )
 def test_drop_in(unit: str, text: str) -> None:
-    assert render_drop_in(name="app", runtime="/usr/bin/runc", unit=unit) == text
+    assert (
+        render_drop_in(paths=Paths("app", "/srv/containers"), runtime="/usr/bin/runc", unit=unit, has_tmpfiles=False)
+        == text
+    )
+
+
+def test_drop_in_names_the_file_that_does_not_say_whose_it_is() -> None:
+    paths = Paths("app", "/srv/containers")
+    text = render_drop_in(paths=paths, runtime="/usr/bin/runc", unit=FOREGROUND, has_tmpfiles=True)
+    assert "\n# Container: /srv/containers/app\n# Also: /etc/tmpfiles.d/app.conf\n" in text
 
 
 UNIT = """

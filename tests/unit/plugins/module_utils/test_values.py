@@ -171,7 +171,7 @@ def test_variables(template: str, names: set[str]) -> None:
     ],
 )
 def test_template_language(template: str, result: str) -> None:
-    assert substitute_unit(template, {"A": "a", "AB": "ab"}) == result
+    assert substitute_unit(f"K={template}", {"A": "a", "AB": "ab"}) == f"K={result}"
     assert substitute_json(f'"{template}"', {"A": "a", "AB": "ab"}, file="f") == f'"{result}"'
 
 
@@ -185,7 +185,7 @@ def test_dollar_that_starts_nothing(template: str) -> None:
 
 def test_values_are_not_templates() -> None:
     values = {"A": "$B ${B} $$ $", "B": "b"}
-    assert substitute_unit("$A", values) == "$B ${B} $$ $"
+    assert substitute_unit("K=$A", values) == "K=$B ${B} $$ $"
     assert json.loads(substitute_json('"$A"', values, file="f")) == "$B ${B} $$ $"
 
 
@@ -313,7 +313,7 @@ def test_control_characters_are_refused(character: str) -> None:
 
 
 def test_control_characters_of_the_template_stay() -> None:
-    assert substitute_unit("\n\t$A\r\n\x0c", {"A": "a"}) == "\n\ta\r\n\x0c"
+    assert substitute_unit("\n\tK=$A\r\n\x0c", {"A": "a"}) == "\n\tK=a\r\n\x0c"
 
 
 def test_a_value_cannot_join_lines() -> None:
@@ -360,3 +360,22 @@ def test_a_value_stays_within_its_field(template: str, value: str) -> None:
 def test_lists_and_dicts_are_for_json(substitute: Callable[..., str], value: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"the value of 'A' is a (list|dict): give text"):
         substitute("$A", {"A": value})
+
+
+@pytest.mark.parametrize("template", ["$A", "[Service]\n  $A\n"])
+def test_a_value_is_no_line_of_its_own(template: str) -> None:
+    with pytest.raises(InvalidInputError, match="would be a line of its own"):
+        substitute_unit(template, {"A": "ExecStartPost=/bin/evil"})
+    assert "ExecStartPost" in substitute_unit(template, {"A": "ExecStartPost=/bin/own"}, trusted={"A"})
+
+
+def test_a_command_line_takes_values_as_they_are() -> None:
+    """systemd.service(5), COMMAND LINES: '$' starts a variable of the environment there."""
+    assert substitute_unit("ExecStart=/bin/a $A\n", {"A": "$HOME"}) == "ExecStart=/bin/a $$HOME\n"
+    assert substitute_unit("ExecStart=/bin/a $A\n", {"A": "$HOME"}, trusted={"A"}) == "ExecStart=/bin/a $HOME\n"
+
+
+@pytest.mark.parametrize("value", ["a ; /bin/evil", ";", 'say "', "it's"])
+def test_a_value_adds_no_command(value: str) -> None:
+    with pytest.raises(InvalidInputError, match="a quote or a lone ';' in a command line"):
+        substitute_unit("ExecStart=/bin/a $A\n", {"A": value})

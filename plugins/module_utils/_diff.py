@@ -1,0 +1,95 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Show what a plan changes, in the form of Ansible's diff mode: a summary of the container, then each file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ._models import Deployment, FileState, GeneratedFile, Observed
+
+
+def describe_state(observed: Observed) -> dict[str, Any]:
+    """Return the short form of a container that a diff shows."""
+    unit, active = observed.own_unit, observed.active
+    if not observed.exists:
+        return {"state": "absent"}
+    if active is None:
+        return {"state": "running" if unit.running else "broken"}
+    link = observed.paths.slot(observed.link_slot) if observed.link_slot is not None else None
+    return summary(active, link=link, reload=unit.need_daemon_reload, enabled=unit.enabled, running=unit.running)
+
+
+def summary(deployment: Deployment, *, link: str | None, reload: bool, enabled: bool, running: bool) -> dict[str, Any]:
+    values = deployment.inputs.values if deployment.inputs else {}
+    return {
+        "state": ("running" if running else "stopped") if deployment.has_service else "present",
+        "enabled": enabled,
+        "image": deployment.image,
+        "manifest_digest": deployment.manifest_digest,
+        "deployment": deployment.id,
+        "link": link,
+        "needs_daemon_reload": reload,
+        "values": dict(values),
+    }
+
+
+def text_diff(*, header: str, before: str, after: str) -> dict[str, str]:
+    """Return one entry of Ansible's diff."""
+    return {"before_header": header, "after_header": header, "before": before, "after": after}
+
+
+def state_diff(before: dict[str, Any], after: dict[str, Any], *, header: str) -> tuple[dict[str, str], ...]:
+    """Return the diff of two summaries, none when they are equal."""
+    if before == after:
+        return ()
+    return (text_diff(header=header, before=_pretty(before), after=_pretty(after)),)
+
+
+def render_diff(
+    observed: Observed, after: dict[str, Any], *, written: Mapping[GeneratedFile, str], removed: tuple[str, ...]
+) -> tuple[dict[str, str], ...]:
+    """Return the diff: the summary, then each file that is written (with its text before) or removed."""
+    entries = list(state_diff(describe_state(observed), after, header=f"system container {observed.paths.name}"))
+    for file, before in written.items():
+        new = _with_mode(file.content, file.mode)
+        if before != new:
+            entries.append(text_diff(header=file.path, before=before, after=new))
+    entries += [text_diff(header=path, before=shown(observed.files.get(path)), after="") for path in removed]
+    return tuple(entries)
+
+
+def switched_files(
+    observed: Observed, target: Deployment, *, damaged: tuple[GeneratedFile, ...]
+) -> dict[GeneratedFile, str]:
+    """Return the files by which a deployment differs from the one in use, each with its text before.
+
+    These are its config.json and the files outside of the slots. ``damaged`` ones are left to be shown as they are.
+    """
+    active = observed.active
+    compared = {f"{target.directory}/config.json": f"{active.directory}/config.json" if active else ""}
+    return {
+        file: shown(observed.files.get(compared.get(file.path, file.path)))
+        for file in target.files
+        if file not in damaged and (file.path in compared or not file.path.startswith(observed.paths.root + "/"))
+    }
+
+
+def shown(found: FileState | None) -> str:
+    """Return a file as a diff shows it."""
+    if found is None:
+        return ""
+    text = found.content.decode("utf-8", "replace")
+    return f"link to {text}\n" if found.is_link else _with_mode(text, found.mode)
+
+
+def _with_mode(text: str, mode: int) -> str:
+    return f"mode: {mode:04o}\n{text}"
+
+
+def _pretty(summary: dict[str, Any]) -> str:
+    return json.dumps(summary, indent=2, sort_keys=True) + "\n"
