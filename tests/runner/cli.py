@@ -31,6 +31,7 @@ STAGES = (
     Stage("ansible-lint", "playbooks and roles, profile production", checks.ansible_lint),
     Stage("galaxy", "build the archive, import it as Galaxy does", packaging.galaxy),
     Stage("sanity", "ansible-test sanity on every Python found", sanity.sanity),
+    Stage("store", "tests on real OSTree repositories", suites.store, heavy=True),
     Stage("lab", "tests of the lab", suites.lab, heavy=True),
     Stage("integration", "the modules on real hosts", integration.integration, heavy=True),
     Stage("molecule", "Molecule scenarios", molecule.molecule, heavy=True),

@@ -98,7 +98,8 @@ def find_pythons() -> dict[str, Path]:
     found = {own: Path(sys.executable)}
     folders = [*_real_path(os.environ.get("PATH", os.defpath)), "/usr/bin", "/usr/local/bin"]
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
-    folders += [str(path) for path in sorted(pyenv.glob("versions/*/bin"))]
+    with contextlib.suppress(PermissionError):
+        folders += [str(path) for path in sorted(pyenv.glob("versions/*/bin"))]
     for version in PYTHONS:
         for folder in folders:
             path = Path(folder) / f"python{version}"

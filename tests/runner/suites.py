@@ -28,6 +28,13 @@ def unit(context: Context) -> Result:
     return run_pytest(context, "tests/unit")
 
 
+def store(context: Context) -> Result:
+    """Tests on real OSTree repositories of this machine; files keep their owners only for root."""
+    if not is_root():
+        return failure("a store needs root")
+    return run_pytest(context, "tests/store")
+
+
 def lab(context: Context) -> Result:
     """Tests of the lab itself."""
     if not is_root():

@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import pathlib
-import shutil
 import stat
 import tarfile
 import threading
@@ -35,7 +34,6 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._s
 
 NAME = "localhost/app:1"
 REF = parse_image_name(NAME).ref
-needs_ostree = pytest.mark.skipif(shutil.which("ostree") is None, reason="optional: ostree is not installed")
 
 
 def digest_of(data: bytes) -> str:
@@ -162,7 +160,6 @@ PARTS = [
 ]
 
 
-@needs_ostree
 @pytest.mark.parametrize("removed", [True, False], ids=["removed", "changed"])
 @pytest.mark.parametrize("part", PARTS)
 def test_a_damaged_image_is_mended(repository: Repository, source: Source, part: str, removed: bool) -> None:
@@ -184,7 +181,6 @@ def test_a_damaged_image_is_mended(repository: Repository, source: Source, part:
     assert converge(repository, refresh=True).plan.actions == ()
 
 
-@needs_ostree
 @pytest.mark.parametrize("what", ["image", "config", "layer"])
 def test_an_empty_ref_is_mended(repository: Repository, source: Source, what: str) -> None:
     """A crash of the host can leave an empty file."""
@@ -198,7 +194,6 @@ def test_an_empty_ref_is_mended(repository: Repository, source: Source, what: st
     assert converge(repository).plan.actions == ()
 
 
-@needs_ostree
 @pytest.mark.parametrize("part", ["image commit", "image file", "image ref", "config file"])
 def test_a_damaged_image_can_be_removed_and_is_listed(repository: Repository, source: Source, part: str) -> None:
     converge(repository)
@@ -219,7 +214,6 @@ def test_a_damaged_image_can_be_removed_and_is_listed(repository: Repository, so
     assert _images.remove_image(repository, name, {}, force=False, check_mode=False).actions == ()
 
 
-@needs_ostree
 def test_what_a_newer_version_stored_is_left_alone(repository: Repository, source: Source) -> None:
     converge(repository)
     metadata = {"docker.digest": source.digest, "system-containers": '{"schema": 99}'}
@@ -230,7 +224,6 @@ def test_what_a_newer_version_stored_is_left_alone(repository: Repository, sourc
         _images.remove_image(repository, parse_image_name(NAME), {}, force=True, check_mode=False)
 
 
-@needs_ostree
 def test_two_runs_pull_once(repository: Repository, source: Source) -> None:
     repository.create()
     outcomes: list[_images.ImageOutcome] = []
@@ -246,7 +239,6 @@ def test_two_runs_pull_once(repository: Repository, source: Source) -> None:
     assert {outcome.manifest_digest for outcome in outcomes} == {source.digest}
 
 
-@needs_ostree
 def test_a_run_that_waited_moves_no_tag_back(repository: Repository, source: Source) -> None:
     """It asked the source before the tag moved; another run pulls the newer image while it waits."""
     converge(repository)
@@ -262,7 +254,6 @@ def test_a_run_that_waited_moves_no_tag_back(repository: Repository, source: Sou
     assert late.manifest_digest == Source("three").digest
 
 
-@needs_ostree
 def test_the_image_of_another_platform(repository: Repository, source: Source) -> None:
     FakeProxy.current = Source(architecture="amd64")
     with pytest.raises(SourceError, match=r"is an image for linux/amd64, not for linux/nope.*platform"):
@@ -273,7 +264,6 @@ def test_the_image_of_another_platform(repository: Repository, source: Source) -
     assert converge(repository, platform="linux/arm64").plan.actions == ()
 
 
-@needs_ostree
 def test_only_root_enters_a_new_repository(repository: Repository) -> None:
     repository.create()
     path = pathlib.Path(repository.path)
@@ -284,7 +274,6 @@ def test_only_root_enters_a_new_repository(repository: Repository) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o755
 
 
-@needs_ostree
 def test_an_empty_directory_becomes_a_repository(tmp_path: pathlib.Path) -> None:
     (tmp_path / "lost+found").mkdir()
     Repository(str(tmp_path)).create()
