@@ -169,7 +169,7 @@ def _render(
         index_digest=stored.index_digest,
         config=read_config(store.repository, stored),
     )
-    recorded = active.values.get("UUID") if active and "UUID" not in _user_values(active) else None
+    recorded = active.values.get("UUID") if active and "UUID" not in active.user_values else None
     listed = _generated_paths(active)
 
     def find_missing(binds: Sequence[tuple[str, str]]) -> list[MissingSource]:
@@ -244,10 +244,6 @@ def _recorded_runtime(observed: Observed) -> str:
         if deployment.inputs is not None:
             return deployment.inputs.runtime
     return "runc"
-
-
-def _user_values(deployment: Deployment) -> Mapping[str, Value]:
-    return deployment.inputs.values if deployment.inputs else {}
 
 
 def _generated_paths(deployment: Deployment | None) -> set[str]:

@@ -14,6 +14,7 @@ from ._models import Deployment, Observed
 def describe_container(observed: Observed) -> dict[str, Any]:
     """Return what is known of a container; ``broken`` says why it cannot be used, None when it can."""
     paths, unit, active = observed.paths, observed.own_unit, observed.active
+    own_values = active.user_values if active else {}
     return {
         "name": paths.name,
         "broken": _reason(observed),
@@ -23,9 +24,9 @@ def describe_container(observed: Observed) -> dict[str, Any]:
         "index_digest": active.index_digest if active else None,
         "deployment": active.id if active else None,
         "deployments": [_deployment(item, observed) for item in observed.deployments],
-        "values": _user_values(active),
+        "values": own_values,
         "computed_values": {
-            name: value for name, value in (active.values if active else {}).items() if name not in _user_values(active)
+            name: value for name, value in (active.values if active else {}).items() if name not in own_values
         },
         "runtime": active.inputs.runtime if active and active.inputs else None,
         "state": "running" if unit.up else unit.active,
@@ -66,10 +67,6 @@ def _deployment(deployment: Deployment, observed: Observed) -> dict[str, Any]:
         "image": deployment.image,
         "manifest_digest": deployment.manifest_digest,
         "index_digest": deployment.index_digest,
-        "values": _user_values(deployment),
+        "values": deployment.user_values,
         "created": deployment.created,
     }
-
-
-def _user_values(deployment: Deployment | None) -> dict[str, Any]:
-    return dict(deployment.inputs.values) if deployment and deployment.inputs else {}

@@ -25,7 +25,6 @@ def describe_state(observed: Observed) -> dict[str, Any]:
 
 
 def summary(deployment: Deployment, *, link: str | None, reload: bool, enabled: bool, running: bool) -> dict[str, Any]:
-    values = deployment.inputs.values if deployment.inputs else {}
     return {
         "state": ("running" if running else "stopped") if deployment.has_service else "present",
         "enabled": enabled,
@@ -34,7 +33,7 @@ def summary(deployment: Deployment, *, link: str | None, reload: bool, enabled: 
         "deployment": deployment.id,
         "link": link,
         "needs_daemon_reload": reload,
-        "values": dict(values),
+        "values": deployment.user_values,
     }
 
 

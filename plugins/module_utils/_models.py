@@ -85,6 +85,11 @@ class Deployment:
     created: int
 
     @property
+    def user_values(self) -> dict[str, Value]:
+        """The values that the user set; empty for a deployment that Atomic left."""
+        return dict(self.inputs.values) if self.inputs else {}
+
+    @property
     def manifest_digest(self) -> str | None:
         """Digest of the platform's manifest, None when Atomic did not record one."""
         return self.inputs.manifest_digest if self.inputs else None
