@@ -19,7 +19,6 @@ from ._errors import InvalidInputError, ServiceError, SystemContainerError, mess
 from ._image_files import ImageTree, missing_source, read_image_files
 from ._images import ImageOutcome, ImageRequest, converge_image, image_request, stored_outcome
 from ._io import locked
-from ._layer_import import layer_commits, read_config
 from ._models import Deployment, Inputs, Observed, Value
 from ._observe import is_missing, observe_containers, observe_host
 from ._oci_image import StoredImage
@@ -38,6 +37,7 @@ from ._plan import (
 from ._render import ImageIdentity, Target, render
 from ._runtime import find_runtime
 from ._store import Store
+from ._stored_image import layer_commits, read_config
 from ._systemd_unit import check_container_name
 from ._tmpfiles import MissingSource, created_paths
 from ._values import check_user_values

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ._errors import InvalidInputError
 from ._layer_tree import Placed, merge_layers
-from ._ostree import Repository
+from ._ostree_reader import RepositoryReader
 from ._render import ExportsManifest, ImageFiles, parse_exports_manifest
 from ._tmpfiles import MissingSource
 
@@ -20,7 +20,7 @@ _MAX_TEMPLATE = 4 * 1024 * 1024
 class ImageTree:
     """The files that the layers of an image (commits, lowest first) show together."""
 
-    def __init__(self, repository: Repository, commits: Sequence[str]) -> None:
+    def __init__(self, repository: RepositoryReader, commits: Sequence[str]) -> None:
         self._repository = repository
         self._commits = commits
 

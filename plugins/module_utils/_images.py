@@ -2,43 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge one image of the store: look, decide, pull or remove; and describe images for results."""
+"""Converge one image of the store: look, decide, pull or remove."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._actions import PullImage, RemoveImage
-from ._diff import state_diff
-from ._errors import ImageNotFoundError, InvalidInputError, StoreError, SystemContainerError
-from ._image_files import ImageTree, read_image_files
-from ._image_name import REF_PREFIX, ImageName, decode_ref, parse_image_name
+from ._describe_images import describe_remote, describe_stored, users_of_stored
+from ._errors import ImageNotFoundError, InvalidInputError, StoreError
+from ._image_name import ImageName, parse_image_name
+from ._image_plan import Held, plan_pull, plan_removal, users_of
 from ._image_source import check_source, platform_flags
-from ._layer_import import (
-    PullResult,
-    fetch_remote,
-    is_complete,
-    layer_commits,
-    pull,
-    read_config,
-    stored_image,
-)
 from ._models import Observed
 from ._oci_image import RemoteImage, SourceOptions, StoredImage
 from ._ostree import Repository
 from ._plan import NOTHING_TO_DO, Plan
-from ._render import template_variables
+from ._stored_image import is_complete, stored_image
 
 if TYPE_CHECKING:
     from ._image_proxy import ImageProxy
+    from ._pull import PullResult
 
 _TRANSPORTS = ("docker", "oci")
-_BLOB_REF = re.compile(REF_PREFIX + r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True)
@@ -71,25 +60,6 @@ class ImageOutcome:
     stored: StoredImage | None = None
     remote: RemoteImage | None = None
     result: PullResult | None = None
-
-
-@dataclass(frozen=True)
-class Held:
-    """What the store has of an image: ``state`` is absent, incomplete or present; ``image`` is None if unreadable."""
-
-    state: str
-    commit: str | None = None
-    image: StoredImage | None = None
-
-    @property
-    def manifest_digest(self) -> str | None:
-        """The image's digest, None when there is none that can be read."""
-        return self.image.manifest_digest if self.image else None
-
-    def shown(self) -> dict[str, str]:
-        """Return what a diff shows."""
-        digest = {"manifest_digest": self.image.manifest_digest} if self.image else {}
-        return {"state": self.state, **digest}
 
 
 def image_request(name: str, params: Mapping[str, Any]) -> ImageRequest:
@@ -131,6 +101,7 @@ def look_up(repository: Repository, ref: str) -> Held:
 def converge_image(repository: Repository, request: ImageRequest, *, refresh: bool, check_mode: bool) -> ImageOutcome:
     """Pull the image when it is missing or incomplete; with ``refresh``, also when the source has moved on."""
     from ._image_proxy import ImageProxy
+    from ._pull import fetch_remote
 
     held = look_up(repository, request.name.ref)
     if held.image is not None and held.state == "present" and not refresh:
@@ -153,6 +124,7 @@ def _pull_locked(
     Then all is decided anew, and the source asked again: a manifest from before could move a tag back.
     """
     from ._image_proxy import ImageProxy
+    from ._pull import fetch_remote, pull
 
     ref = request.name.ref
     before, remote = seen
@@ -182,14 +154,6 @@ def stored_outcome(repository: Repository, name: ImageName) -> ImageOutcome:
     return ImageOutcome(NOTHING_TO_DO, stored.manifest_digest, stored=stored)
 
 
-def plan_pull(ref: str, held: Held, remote: RemoteImage) -> Plan:
-    """Decide whether the image at the source has to be pulled: what counts is the platform's manifest digest."""
-    if held.state == "present" and held.manifest_digest == remote.manifest_digest:
-        return NOTHING_TO_DO
-    after = {"state": "present", "manifest_digest": remote.manifest_digest}
-    return Plan((PullImage(ref, remote.manifest_digest),), state_diff(held.shown(), after, header=ref))
-
-
 def remove_image(
     repository: Repository, name: ImageName, containers: Mapping[str, Observed], *, force: bool, check_mode: bool
 ) -> Plan:
@@ -202,47 +166,10 @@ def remove_image(
     return plan
 
 
-def plan_removal(name: ImageName, held: Held, *, used_by: Sequence[str], force: bool) -> Plan:
-    """Decide how an image leaves the store; raises ``InvalidInputError`` when a container uses it."""
-    if held.state == "absent":
-        return NOTHING_TO_DO
-    if used_by and not force:
-        raise InvalidInputError(
-            f"The image '{name}' is used by {', '.join(used_by)}: remove these containers first, or set 'force'"
-        )
-    # An incomplete image leaves as any other: only its name has to be there.
-    before = {**held.shown(), "state": "present"}
-    return Plan((RemoveImage(name.ref),), state_diff(before, {"state": "absent"}, header=name.ref))
-
-
-def users_of(name: str, held: Held, containers: Mapping[str, Observed]) -> list[str]:
-    """Return the containers that have a deployment of the image; when it cannot be read, by its name too."""
-    digest = held.manifest_digest
-    return [
-        container
-        for container, observed in containers.items()
-        if any(
-            (held.commit is not None and item.image_commit == held.commit)
-            or (item.manifest_digest == digest if digest is not None else item.image == name)
-            for item in observed.deployments
-        )
-    ]
-
-
-def list_images(
-    repository: Repository, names: Sequence[ImageName] | None, containers: Mapping[str, Observed]
-) -> list[dict[str, Any]]:
-    """Return the named images that are stored, all of them without names, sorted by name."""
-    if not repository.exists():
-        return []
-    refs = [name.ref for name in names] if names is not None else _image_refs(repository)
-    images = [_describe_ref(repository, ref, containers) for ref in set(refs)]
-    return sorted((image for image in images if image), key=lambda image: str(image["name"]))
-
-
 def inspect_remote(request: ImageRequest) -> dict[str, Any]:
     """Return what the source says of an image; nothing is stored."""
     from ._image_proxy import ImageProxy
+    from ._pull import fetch_remote
 
     with ImageProxy(request.source()) as proxy:
         return describe_remote(str(request.name), fetch_remote(proxy))
@@ -253,7 +180,7 @@ def describe_outcome(
 ) -> dict[str, Any]:
     """Return the image after it was converged: as stored, or in check mode as its source has it."""
     if outcome.stored is not None:
-        return describe_stored(repository, outcome.stored, used_by=_users_of_stored(outcome.stored, containers))
+        return describe_stored(repository, outcome.stored, used_by=users_of_stored(outcome.stored, containers))
     return describe_remote(str(name), outcome.remote) if outcome.remote is not None else {}
 
 
@@ -265,80 +192,3 @@ def describe_pull(result: PullResult | None) -> dict[str, int]:
         "layers_reused": result.layers_reused if result else 0,
         "dropped_entries": result.dropped if result else 0,
     }
-
-
-def describe_remote(name: str, remote: RemoteImage) -> dict[str, Any]:
-    """Return what is known of an image at its source."""
-    return {
-        "name": name,
-        "manifest_digest": remote.manifest_digest,
-        "config_digest": remote.manifest.config.digest,
-        "layers": [{"digest": layer.digest, "size": layer.size} for layer in remote.manifest.layers],
-        "size": sum(layer.size for layer in remote.manifest.layers),
-    }
-
-
-def describe_stored(repository: Repository, stored: StoredImage, *, used_by: Sequence[str]) -> dict[str, Any]:
-    """Return a stored image as ``system_container_image_info`` lists it; a damaged one with the reason."""
-    manifest = stored.manifest
-    described: dict[str, Any] = {
-        "name": stored.name,
-        "ref": stored.ref,
-        "commit": stored.commit,
-        "manifest_digest": stored.manifest_digest,
-        "index_digest": stored.index_digest,
-        "config_digest": manifest.config.digest,
-        "layers": [{"digest": layer.digest, "size": layer.size} for layer in manifest.layers],
-        "size": sum(layer.size for layer in manifest.layers),
-        "source": stored.source,
-        "used_by": list(used_by),
-        "broken": None,
-    }
-    try:
-        config = read_config(repository, stored)
-        files = read_image_files(ImageTree(repository, layer_commits(repository, manifest)))
-        described.update(created=config.created, labels=dict(config.labels), variables=template_variables(files))
-        described["platform"] = "/".join(part for part in (config.os, config.architecture, config.variant) if part)
-    except SystemContainerError as exc:
-        described.update(created=None, labels={}, variables={}, platform=None, broken=str(exc))
-    return described
-
-
-def _image_refs(repository: Repository) -> list[str]:
-    """Return the refs that are names of images; layers and config blobs are 64 hex digits (an image has a tag)."""
-    return [ref for ref in repository.refs() if not _BLOB_REF.match(ref)]
-
-
-def _describe_ref(repository: Repository, ref: str, containers: Mapping[str, Observed]) -> dict[str, Any] | None:
-    try:
-        stored = stored_image(repository, ref)
-    except SystemContainerError as exc:
-        return _describe_broken(repository, ref, str(exc), containers)
-    return describe_stored(repository, stored, used_by=_users_of_stored(stored, containers)) if stored else None
-
-
-def _describe_broken(
-    repository: Repository, ref: str, reason: str, containers: Mapping[str, Observed]
-) -> dict[str, Any]:
-    """Return an image that cannot be read with the keys of all others: loops over images go on."""
-    name = decode_ref(ref[len(REF_PREFIX) :])
-    try:
-        commit = repository.resolve(ref)
-    except StoreError:
-        commit = None
-    unknown = ("manifest_digest", "index_digest", "config_digest", "size", "source", "created", "platform")
-    return {
-        "name": name,
-        "ref": ref,
-        "commit": commit,
-        **dict.fromkeys(unknown),
-        "layers": [],
-        "labels": {},
-        "variables": {},
-        "used_by": users_of(name, Held("incomplete", commit), containers),
-        "broken": reason,
-    }
-
-
-def _users_of_stored(stored: StoredImage, containers: Mapping[str, Observed]) -> list[str]:
-    return users_of(stored.name, Held("present", stored.commit, stored), containers)

@@ -11,6 +11,7 @@ image-index.md, config.md) and Docker's manifest schema 2. Every digest has to b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -212,6 +213,11 @@ def layer_compression(media_type: str) -> str:
             _refuse("manifest", "a layer is encrypted: such layers are not supported")
         _refuse("manifest", f"'{media_type}' is not the media type of a layer")
     return compression
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of ``data`` as manifests write it."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def _load(data: bytes, what: str) -> dict[str, Any]:

@@ -137,11 +137,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._describe_images import list_images
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import (
     image_request,
     inspect_remote,
-    list_images,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._observe import (
     container_names,

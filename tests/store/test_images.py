@@ -20,7 +20,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils import _image_proxy, _images, _ostree
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import (
+    _describe_images,
+    _image_proxy,
+    _images,
+    _ostree,
+    _pull,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     NewerSchemaError,
@@ -189,7 +195,7 @@ def test_an_empty_ref_is_mended(repository: Repository, source: Source, what: st
     ref = "ociimage/" + digests[what].partition(":")[2] if what in digests else REF
     heads = pathlib.Path(repository.path, "refs/heads", ref)
     heads.write_text("", encoding="ascii")
-    assert len(_images.list_images(repository, None, {})) == 1
+    assert len(_describe_images.list_images(repository, None, {})) == 1
     assert converge(repository).plan.actions
     assert converge(repository).plan.actions == ()
 
@@ -197,12 +203,12 @@ def test_an_empty_ref_is_mended(repository: Repository, source: Source, what: st
 @pytest.mark.parametrize("part", ["image commit", "image file", "image ref", "config file"])
 def test_a_damaged_image_can_be_removed_and_is_listed(repository: Repository, source: Source, part: str) -> None:
     converge(repository)
-    whole = _images.list_images(repository, None, {})[0]
+    whole = _describe_images.list_images(repository, None, {})[0]
     if part == "image ref":
         pathlib.Path(repository.path, "refs/heads", REF).write_text("", encoding="ascii")
     else:
         object_of(repository, part, source).unlink()
-    broken = _images.list_images(repository, None, {})[0]
+    broken = _describe_images.list_images(repository, None, {})[0]
     assert set(broken) == set(whole)
     assert broken["name"] == NAME
     assert broken["broken"] is not None
@@ -245,7 +251,7 @@ def test_a_run_that_waited_moves_no_tag_back(repository: Repository, source: Sou
     request = _images.image_request(NAME, parameters())
     FakeProxy.current = Source("two")
     with FakeProxy(request.source()) as proxy:
-        seen = _images.look_up(repository, REF), _images.fetch_remote(proxy)  # type: ignore[arg-type]
+        seen = _images.look_up(repository, REF), _pull.fetch_remote(proxy)  # type: ignore[arg-type]
         FakeProxy.current = Source("three")
         converge(repository, refresh=True)
         with repository.lock():

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Images as results and ``system_container_image_info`` show them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ._errors import StoreError, SystemContainerError
+from ._image_files import ImageTree, read_image_files
+from ._image_name import REF_PREFIX, ImageName, decode_ref
+from ._image_plan import Held, users_of
+from ._models import Observed
+from ._oci_image import RemoteImage, StoredImage
+from ._ostree_reader import RepositoryReader
+from ._render import template_variables
+from ._stored_image import layer_commits, read_config, stored_image
+
+_BLOB_REF = re.compile(REF_PREFIX + r"[0-9a-f]{64}\Z")
+
+
+def list_images(
+    repository: RepositoryReader, names: Sequence[ImageName] | None, containers: Mapping[str, Observed]
+) -> list[dict[str, Any]]:
+    """Return the named images that are stored, all of them without names, sorted by name."""
+    if not repository.exists():
+        return []
+    refs = [name.ref for name in names] if names is not None else image_refs(repository)
+    images = [_describe_ref(repository, ref, containers) for ref in set(refs)]
+    return sorted((image for image in images if image), key=lambda image: str(image["name"]))
+
+
+def describe_remote(name: str, remote: RemoteImage) -> dict[str, Any]:
+    """Return what is known of an image at its source."""
+    return {
+        "name": name,
+        "manifest_digest": remote.manifest_digest,
+        "config_digest": remote.manifest.config.digest,
+        "layers": [{"digest": layer.digest, "size": layer.size} for layer in remote.manifest.layers],
+        "size": sum(layer.size for layer in remote.manifest.layers),
+    }
+
+
+def describe_stored(repository: RepositoryReader, stored: StoredImage, *, used_by: Sequence[str]) -> dict[str, Any]:
+    """Return a stored image as ``system_container_image_info`` lists it; a damaged one with the reason."""
+    manifest = stored.manifest
+    described: dict[str, Any] = {
+        "name": stored.name,
+        "ref": stored.ref,
+        "commit": stored.commit,
+        "manifest_digest": stored.manifest_digest,
+        "index_digest": stored.index_digest,
+        "config_digest": manifest.config.digest,
+        "layers": [{"digest": layer.digest, "size": layer.size} for layer in manifest.layers],
+        "size": sum(layer.size for layer in manifest.layers),
+        "source": stored.source,
+        "used_by": list(used_by),
+        "broken": None,
+    }
+    try:
+        config = read_config(repository, stored)
+        files = read_image_files(ImageTree(repository, layer_commits(repository, manifest)))
+        described.update(created=config.created, labels=dict(config.labels), variables=template_variables(files))
+        described["platform"] = "/".join(part for part in (config.os, config.architecture, config.variant) if part)
+    except SystemContainerError as exc:
+        described.update(created=None, labels={}, variables={}, platform=None, broken=str(exc))
+    return described
+
+
+def image_refs(repository: RepositoryReader) -> list[str]:
+    """Return the refs that are names of images; layers and config blobs are 64 hex digits (an image has a tag)."""
+    return [ref for ref in repository.refs() if not _BLOB_REF.match(ref)]
+
+
+def _describe_ref(repository: RepositoryReader, ref: str, containers: Mapping[str, Observed]) -> dict[str, Any] | None:
+    try:
+        stored = stored_image(repository, ref)
+    except SystemContainerError as exc:
+        return _describe_broken(repository, ref, str(exc), containers)
+    return describe_stored(repository, stored, used_by=users_of_stored(stored, containers)) if stored else None
+
+
+def _describe_broken(
+    repository: RepositoryReader, ref: str, reason: str, containers: Mapping[str, Observed]
+) -> dict[str, Any]:
+    """Return an image that cannot be read with the keys of all others: loops over images go on."""
+    name = decode_ref(ref[len(REF_PREFIX) :])
+    try:
+        commit = repository.resolve(ref)
+    except StoreError:
+        commit = None
+    unknown = ("manifest_digest", "index_digest", "config_digest", "size", "source", "created", "platform")
+    return {
+        "name": name,
+        "ref": ref,
+        "commit": commit,
+        **dict.fromkeys(unknown),
+        "layers": [],
+        "labels": {},
+        "variables": {},
+        "used_by": users_of(name, Held("incomplete", commit), containers),
+        "broken": reason,
+    }
+
+
+def users_of_stored(stored: StoredImage, containers: Mapping[str, Observed]) -> list[str]:
+    return users_of(stored.name, Held("present", stored.commit, stored), containers)
