@@ -45,6 +45,28 @@ options:
       - An image for another platform is refused when it is pulled, which check mode does not foretell.
       - An image that is stored already is not pulled again because it is for another platform.
     type: str
+  pull_timeout:
+    description: Seconds without an answer, or without one byte, after which the source counts as stalled.
+    type: int
+    default: 60
+  pull_retries:
+    description:
+      - How often a request is tried again after an error that may pass, such as a server error or a connection that broke,
+        each time after a longer pause.
+    type: int
+    default: 3
+  max_layer_size:
+    description: What one layer may have at most when it is unpacked, in bytes or as C(64G).
+    type: bytes
+    default: 128G
+  max_layer_entries:
+    description: How many files, directories and links one layer may have at most.
+    type: int
+    default: 2000000
+  max_layer_ratio:
+    description: How many times its size a layer may unpack to at most. Up to 1 GiB is always allowed.
+    type: int
+    default: 500
 requirements:
   - skopeo >= 1.9 (to pull)
   - zstd (to pull layers that are compressed with it)

@@ -23,6 +23,11 @@ PULL: dict[str, Any] = {
     "validate_certs": {"type": "bool", "default": True},
     "cert_dir": {"type": "path"},
     "platform": {"type": "str"},
+    "pull_timeout": {"type": "int", "default": 60},
+    "pull_retries": {"type": "int", "default": 3},
+    "max_layer_size": {"type": "bytes", "default": "128G"},
+    "max_layer_entries": {"type": "int", "default": 2000000},
+    "max_layer_ratio": {"type": "int", "default": 500},
 }
 
 PULL_RULES: dict[str, Any] = {

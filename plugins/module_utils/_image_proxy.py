@@ -35,9 +35,6 @@ from ._oci_image import MAX_MANIFEST, Descriptor, SourceOptions, parse_index
 from ._ostree import widen_pipe
 from ._runner import command_environment, find_tool, run
 
-DEFAULT_TIMEOUT = 60.0
-"""Seconds without an answer, or without one byte, after which a source counts as stalled."""
-
 _STALL = 3.0
 """Seconds without one byte after which the proxy is asked (FinishPipe) whether the stream has failed."""
 
@@ -115,10 +112,11 @@ class Blob:
 class ImageProxy:
     """A running proxy for one source, as a context manager. Its methods may be called from several threads."""
 
-    def __init__(self, options: SourceOptions, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+    def __init__(self, options: SourceOptions) -> None:
         self.source = options.source
         self.platform = options.platform
-        self.timeout = timeout
+        self.timeout = options.timeout
+        self.limits = options.limits
         self._options = options
         self._cleanup = contextlib.ExitStack()
         self._lock = threading.Lock()

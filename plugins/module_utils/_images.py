@@ -7,18 +7,17 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._describe_images import describe_remote, describe_stored, users_of_stored
-from ._errors import ImageNotFoundError, InvalidInputError, StoreError
-from ._image_name import ImageName, parse_image_name
+from ._errors import ImageNotFoundError, StoreError
+from ._image_name import ImageName
 from ._image_plan import Held, plan_pull, plan_removal, users_of
-from ._image_source import check_source, platform_flags
+from ._image_request import ImageRequest
 from ._models import Observed
-from ._oci_image import RemoteImage, SourceOptions, StoredImage
+from ._oci_image import RemoteImage, StoredImage
 from ._ostree import Repository
 from ._plan import NOTHING_TO_DO, Plan
 from ._stored_image import is_complete, stored_image
@@ -26,25 +25,6 @@ from ._stored_image import is_complete, stored_image
 if TYPE_CHECKING:
     from ._image_proxy import ImageProxy
     from ._pull import PullResult
-
-_TRANSPORTS = ("docker", "oci")
-
-
-@dataclass(frozen=True)
-class ImageRequest:
-    """Which image is meant, and where it comes from; ``options`` is None when nothing says where."""
-
-    name: ImageName
-    options: SourceOptions | None
-
-    def source(self) -> SourceOptions:
-        """Return where the image comes from; raises ``InvalidInputError`` for an unqualified name with no source."""
-        if self.options is None:
-            raise InvalidInputError(
-                f"The image name '{self.name}' says no registry, and none is guessed: write it with its registry, such as"
-                f" 'registry.example.com/{self.name}', or say where it comes from with 'source'"
-            )
-        return self.options
 
 
 @dataclass(frozen=True)
@@ -60,27 +40,6 @@ class ImageOutcome:
     stored: StoredImage | None = None
     remote: RemoteImage | None = None
     result: PullResult | None = None
-
-
-def image_request(name: str, params: Mapping[str, Any]) -> ImageRequest:
-    """Return what the options of a task mean; raises ``InvalidInputError`` for a name or source of the wrong form."""
-    parsed = parse_image_name(name)
-    source = params["source"]
-    if source is None:
-        source = f"docker://{parsed}" if parsed.qualified else None
-    elif source.partition(":")[0] not in _TRANSPORTS:
-        known = " or ".join(f"'{transport}:'" for transport in _TRANSPORTS)
-        raise InvalidInputError(f"source: '{source}' is not supported: it has to start with {known}")
-    platform_flags(params["platform"])  # raises for what is none, also when nothing is pulled
-    if source is None:
-        return ImageRequest(parsed, None)
-    check_source(source)
-    keys = ("username", "password", "authfile", "validate_certs", "cert_dir", "platform")
-    options = SourceOptions(source=source, **{key: params[key] for key in keys})
-    if not source.startswith("docker:"):
-        # Defaults for all tasks may set credentials; what is not a registry has no use for them.
-        options = dataclasses.replace(options, username=None, password=None, authfile=None)
-    return ImageRequest(parsed, options)
 
 
 def look_up(repository: Repository, ref: str) -> Held:

@@ -20,9 +20,6 @@ from ._tar_filter import TarFilter
 if TYPE_CHECKING:
     from ._image_proxy import ImageProxy
 
-_RATIO, _RATIO_FROM = 500, 2**30
-"""A layer may unpack to 1 GiB, and beyond that to 500 times its size."""
-
 
 @dataclass(frozen=True)
 class ImportedLayer:
@@ -36,8 +33,7 @@ class ImportedLayer:
 
 def import_layer(repository: Repository, proxy: ImageProxy, layer: Descriptor, diff_id: str) -> ImportedLayer:
     """Fetch, check and commit one layer; the commit has no ref, and there is none when anything was wrong."""
-    limit = max(_RATIO_FROM, layer.size * _RATIO)
-    layer_filter = TarFilter(max_bytes=limit)
+    layer_filter = TarFilter(max_bytes=proxy.limits.bytes_for(layer.size), max_entries=proxy.limits.entries)
     digest = hashlib.sha256()
     commit = repository.commit_tar()
     try:

@@ -111,9 +111,23 @@ class RemoteImage:
 
 
 @dataclass(frozen=True)
+class LayerLimits:
+    """What one layer may have when it is unpacked: bytes, entries, and how many times its compressed size (which counts
+    only above 1 GiB)."""
+
+    size: int = 128 * 2**30
+    entries: int = 2_000_000
+    ratio: int = 500
+
+    def bytes_for(self, compressed: int) -> int:
+        """Return the bytes that a layer of this compressed size may unpack to."""
+        return min(self.size, max(2**30, compressed * self.ratio))
+
+
+@dataclass(frozen=True)
 class SourceOptions:
     """Where an image comes from, and how it is reached. ``source`` is in containers-transports(5) syntax,
-    ``platform`` is ``os/arch[/variant]`` (the host's when None)."""
+    ``platform`` is ``os/arch[/variant]`` (the host's when None), ``timeout`` is in seconds."""
 
     source: str
     username: str | None = None
@@ -122,6 +136,9 @@ class SourceOptions:
     validate_certs: bool = True
     cert_dir: str | None = None
     platform: str | None = None
+    timeout: float = 60.0
+    retries: int = 3
+    limits: LayerLimits = field(default_factory=LayerLimits)
 
 
 def parse_manifest(data: bytes) -> Manifest:

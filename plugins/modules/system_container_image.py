@@ -120,11 +120,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_request import image_request
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import (
     converge_image,
     describe_outcome,
     describe_pull,
-    image_request,
     remove_image,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._observe import (

@@ -139,10 +139,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._describe_images import list_images
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import (
-    image_request,
-    inspect_remote,
-)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_request import image_request
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import inspect_remote
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._observe import (
     container_names,
     observe_containers,

@@ -23,6 +23,7 @@ import pytest
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import (
     _describe_images,
     _image_proxy,
+    _image_request,
     _images,
     _ostree,
     _pull,
@@ -87,7 +88,7 @@ class FakeProxy:
     opened = 0
 
     def __init__(self, options: Any) -> None:
-        self.source, self.platform = options.source, options.platform
+        self.source, self.platform, self.limits = options.source, options.platform, options.limits
         self.image = FakeProxy.current
         FakeProxy.opened += 1
 
@@ -125,11 +126,13 @@ def repository(tmp_path: pathlib.Path) -> Repository:
 
 def parameters(**changes: Any) -> dict[str, Any]:
     keys = ("username", "password", "authfile", "cert_dir", "platform", "source")
-    return {**dict.fromkeys(keys), "validate_certs": True, **changes}
+    numbers = {"pull_timeout": 60, "pull_retries": 3, "max_layer_size": 2**37}
+    limits = {"max_layer_entries": 2_000_000, "max_layer_ratio": 500}
+    return {**dict.fromkeys(keys), "validate_certs": True, **numbers, **limits, **changes}
 
 
 def converge(repository: Repository, *, refresh: bool = False, **changes: Any) -> _images.ImageOutcome:
-    request = _images.image_request(NAME, parameters(**changes))
+    request = _image_request.image_request(NAME, parameters(**changes))
     return _images.converge_image(repository, request, refresh=refresh, check_mode=False)
 
 
@@ -248,7 +251,7 @@ def test_two_runs_pull_once(repository: Repository, source: Source) -> None:
 def test_a_run_that_waited_moves_no_tag_back(repository: Repository, source: Source) -> None:
     """It asked the source before the tag moved; another run pulls the newer image while it waits."""
     converge(repository)
-    request = _images.image_request(NAME, parameters())
+    request = _image_request.image_request(NAME, parameters())
     FakeProxy.current = Source("two")
     with FakeProxy(request.source()) as proxy:
         seen = _images.look_up(repository, REF), _pull.fetch_remote(proxy)  # type: ignore[arg-type]
@@ -315,20 +318,20 @@ def test_what_is_no_repository_is_left_alone(tmp_path: pathlib.Path, kind: str) 
 @pytest.mark.parametrize("name", [NAME, "app"])
 def test_a_malformed_platform_is_refused_early(platform: str, name: str) -> None:
     with pytest.raises(InvalidInputError, match="os/arch"):
-        _images.image_request(name, parameters(platform=platform))
+        _image_request.image_request(name, parameters(platform=platform))
 
 
 @pytest.mark.parametrize("source", ["docker://hello-world", "docker://library/hello-world:1", "docker:hello-world"])
 def test_a_source_without_a_registry_is_refused(source: str) -> None:
     with pytest.raises(InvalidInputError, match=r"^source: .*docker://"):
-        _images.image_request(NAME, parameters(source=source))
+        _image_request.image_request(NAME, parameters(source=source))
 
 
 def test_defaults_with_credentials_do_no_harm_to_a_layout() -> None:
     credentials = {"username": "me", "password": "secret"}
-    options = _images.image_request(NAME, parameters(source="oci:/srv/images:1", **credentials)).source()
+    options = _image_request.image_request(NAME, parameters(source="oci:/srv/images:1", **credentials)).source()
     assert (options.username, options.password) == (None, None)
-    options = _images.image_request(NAME, parameters(**credentials)).source()
+    options = _image_request.image_request(NAME, parameters(**credentials)).source()
     assert (options.username, options.password) == ("me", "secret")
 
 

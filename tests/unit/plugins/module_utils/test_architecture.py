@@ -26,6 +26,7 @@ PURE = {
     "_errors",
     "_image_name",
     "_image_plan",
+    "_image_request",
     "_info_file",
     "_layer_tree",
     "_models",
