@@ -24,6 +24,28 @@ class PullImage:
 
 
 @dataclass(frozen=True)
+class DiscardObjects:
+    """Remove damaged objects (checksum and kind) of a commit in the repository; pulling brings them back."""
+
+    commit: str
+    objects: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"discard {len(self.objects)} damaged objects of commit {self.commit}"
+
+
+@dataclass(frozen=True)
+class TagImage:
+    """Give a stored image one more name."""
+
+    ref: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"tag image {self.ref} ({self.digest})"
+
+
+@dataclass(frozen=True)
 class RemoveImage:
     """Delete the image's ref; its layers stay until they are pruned."""
 
@@ -184,7 +206,9 @@ class DeleteRuntimeState:
 
 
 Action = Union[
+    DiscardObjects,
     PullImage,
+    TagImage,
     RemoveImage,
     CheckoutDeployment,
     CheckoutUnrendered,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ._actions import PullImage, RemoveImage
+from ._actions import Action, DiscardObjects, PullImage, RemoveImage, TagImage
 from ._diff import state_diff
 from ._errors import InvalidInputError
+from ._file_object import Damage
 from ._image_name import ImageName
 from ._models import Observed
 from ._oci_image import RemoteImage, StoredImage
@@ -20,11 +21,16 @@ from ._plan import NOTHING_TO_DO, Plan
 
 @dataclass(frozen=True)
 class Held:
-    """What the store has of an image: ``state`` is absent, incomplete or present; ``image`` is None if unreadable."""
+    """What the store has of an image.
+
+    ``state`` is absent, incomplete or present, or after a verification damaged, with the ``damage``; ``image`` is None if
+    unreadable.
+    """
 
     state: str
     commit: str | None = None
     image: StoredImage | None = None
+    damage: tuple[Damage, ...] = ()
 
     @property
     def manifest_digest(self) -> str | None:
@@ -37,16 +43,48 @@ class Held:
         return {"state": self.state, **digest}
 
 
-def plan_pull(ref: str, held: Held, remote: RemoteImage) -> Plan:
-    """Decide whether the image at the source has to be pulled: what counts is the platform's manifest digest."""
-    if held.state == "present" and held.manifest_digest == remote.manifest_digest:
-        return NOTHING_TO_DO
-    after = {"state": "present", "manifest_digest": remote.manifest_digest}
-    return Plan((PullImage(ref, remote.manifest_digest),), state_diff(held.shown(), after, header=ref))
+def needs_pull(held: Held, remote: RemoteImage | None) -> bool:
+    """Tell whether an image has to be pulled: what counts at its source is the platform's manifest digest.
+
+    ``remote`` is None when the source was not asked, as what is stored will do.
+    """
+    return remote is not None and (held.state != "present" or held.manifest_digest != remote.manifest_digest)
 
 
-def plan_removal(name: ImageName, held: Held, *, used_by: Sequence[str], force: bool) -> Plan:
-    """Decide how an image leaves the store; raises ``InvalidInputError`` when a container uses it."""
+def plan_image(ref: str, held: Held, remote: RemoteImage | None, *, tags: Mapping[str, Held]) -> Plan:
+    """Decide how the image gets under its ``ref`` and the refs of its ``tags``."""
+    pulls = needs_pull(held, remote)
+    digest = remote.manifest_digest if remote is not None else held.manifest_digest or ""
+    actions: list[Action] = []
+    diff: list[dict[str, str]] = []
+    after = {"state": "present", "manifest_digest": digest}
+    if pulls:
+        actions = [*_discards(held.damage), PullImage(ref, digest)]
+        diff += state_diff(held.shown(), after, header=ref)
+    for tag, tagged in tags.items():
+        if tagged.state != "present" or tagged.manifest_digest != digest:
+            actions.append(TagImage(tag, digest))
+            diff += state_diff(tagged.shown(), after, header=tag)
+    return Plan(tuple(actions), tuple(diff))
+
+
+def _discards(damage: Sequence[Damage]) -> list[Action]:
+    """Return what removes damaged objects, commit by commit."""
+    objects: dict[str, dict[tuple[str, str], None]] = {}
+    for item in damage:
+        objects.setdefault(item.commit, {})[item.checksum, item.kind] = None
+    return [DiscardObjects(commit, tuple(found)) for commit, found in objects.items()]
+
+
+def plan_removal(names: Mapping[ImageName, Held], *, users: Mapping[ImageName, Sequence[str]], force: bool) -> Plan:
+    """Decide how names of images leave the store; raises ``InvalidInputError`` when a container uses one of them."""
+    plans = [_plan_removal(name, held, used_by=users[name], force=force) for name, held in names.items()]
+    return Plan(
+        tuple(action for plan in plans for action in plan.actions), tuple(e for plan in plans for e in plan.diff)
+    )
+
+
+def _plan_removal(name: ImageName, held: Held, *, used_by: Sequence[str], force: bool) -> Plan:
     if held.state == "absent":
         return NOTHING_TO_DO
     if used_by and not force:

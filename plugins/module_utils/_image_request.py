@@ -21,10 +21,15 @@ _TRANSPORTS = ("docker", "oci")
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """Which image is meant, and where it comes from; ``options`` is None when nothing says where."""
+    """Which image is meant, and where it comes from; ``options`` is None when nothing says where.
+
+    ``tags`` are more names for it; ``verify`` asks to hash again what is stored.
+    """
 
     name: ImageName
     options: SourceOptions | None
+    tags: tuple[ImageName, ...] = ()
+    verify: bool = False
 
     def source(self) -> SourceOptions:
         """Return where the image comes from; raises ``InvalidInputError`` for an unqualified name with no source."""
@@ -46,8 +51,9 @@ def image_request(name: str, params: Mapping[str, Any]) -> ImageRequest:
         known = " or ".join(f"'{transport}:'" for transport in _TRANSPORTS)
         raise InvalidInputError(f"source: '{source}' is not supported: it has to start with {known}")
     platform_flags(params["platform"])  # raises for what is none, also when nothing is pulled
+    request = ImageRequest(parsed, None, _tags(parsed, params), verify=bool(params.get("verify")))
     if source is None:
-        return ImageRequest(parsed, None)
+        return request
     check_source(source)
     keys = ("username", "password", "authfile", "validate_certs", "cert_dir", "platform")
     options = SourceOptions(
@@ -60,7 +66,16 @@ def image_request(name: str, params: Mapping[str, Any]) -> ImageRequest:
     if not source.startswith("docker:"):
         # Defaults for all tasks may set credentials; what is not a registry has no use for them.
         options = dataclasses.replace(options, username=None, password=None, authfile=None)
-    return ImageRequest(parsed, options)
+    return dataclasses.replace(request, options=options)
+
+
+def _tags(parsed: ImageName, params: Mapping[str, Any]) -> tuple[ImageName, ...]:
+    """Return the option ``tags``, of which a name with a digest is none: only the image itself has its digest."""
+    tags = tuple(parse_image_name(tag) for tag in params.get("tags") or ())
+    for tag in tags:
+        if tag.digest is not None:
+            raise InvalidInputError(f"tags: '{tag}' has a digest, which no image can be given: leave out the digest")
+    return tuple(tag for tag in dict.fromkeys(tags) if tag != parsed)
 
 
 def _positive(params: Mapping[str, Any], option: str, *, least: int = 1) -> int:

@@ -7,23 +7,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._actions import DiscardObjects, PullImage, TagImage
 from ._describe_images import describe_remote, describe_stored, users_of_stored
 from ._errors import ImageNotFoundError, StoreError
+from ._file_object import Damage
 from ._image_name import ImageName
-from ._image_plan import Held, plan_pull, plan_removal, users_of
+from ._image_plan import Held, needs_pull, plan_image, plan_removal, users_of
 from ._image_request import ImageRequest
 from ._models import Observed
 from ._oci_image import RemoteImage, StoredImage
 from ._ostree import Repository
 from ._plan import NOTHING_TO_DO, Plan
-from ._stored_image import is_complete, stored_image
+from ._stored_image import image_commits, is_complete, stored_image
 
 if TYPE_CHECKING:
-    from ._image_proxy import ImageProxy
     from ._pull import PullResult
 
 
@@ -32,7 +33,8 @@ class ImageOutcome:
     """What converging an image gave.
 
     ``manifest_digest`` is what the name has, or would have, in the store. ``stored`` is the image with that digest, None
-    only in check mode when it is not stored yet; then ``remote`` is what the source says. ``result`` is of the pull.
+    only in check mode when it is not stored yet; then ``remote`` is what the source says. ``result`` is of the pull,
+    ``damage`` what a verification found.
     """
 
     plan: Plan
@@ -40,10 +42,36 @@ class ImageOutcome:
     stored: StoredImage | None = None
     remote: RemoteImage | None = None
     result: PullResult | None = None
+    damage: tuple[Damage, ...] = ()
 
 
-def look_up(repository: Repository, ref: str) -> Held:
-    """Return what the store has of an image; one that is damaged counts as incomplete, as pulling it again mends it."""
+@dataclass(frozen=True)
+class _Found:
+    """What the store has of an image, and under the refs of its tags."""
+
+    image: Held
+    tags: Mapping[str, Held]
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """What was found, what the source says (None when it was not asked), and what follows."""
+
+    found: _Found
+    remote: RemoteImage | None
+    plan: Plan
+
+    def outcome(self, stored: StoredImage | None, result: PullResult | None = None) -> ImageOutcome:
+        held = self.found.image
+        digest = self.remote.manifest_digest if self.remote else held.manifest_digest or ""
+        return ImageOutcome(self.plan, digest, stored, self.remote, result, held.damage)
+
+
+def look_up(repository: Repository, ref: str, *, verify: bool = False) -> Held:
+    """Return what the store has of an image; one that is damaged counts as incomplete, as pulling it again mends it.
+
+    With ``verify`` all that it is made of is hashed again.
+    """
     commit: str | None = None
     try:
         if not repository.has_ref(ref):
@@ -54,49 +82,88 @@ def look_up(repository: Repository, ref: str) -> Held:
         return Held("incomplete", commit)
     if image is None:
         return Held("absent")
+    if verify:
+        from ._verify import find_damage
+
+        damage = find_damage(repository, image_commits(repository, image))
+        if damage:
+            return Held("damaged", commit, image, damage)
     return Held("present" if is_complete(repository, image) else "incomplete", commit, image)
 
 
 def converge_image(repository: Repository, request: ImageRequest, *, refresh: bool, check_mode: bool) -> ImageOutcome:
     """Pull the image when it is missing or incomplete; with ``refresh``, also when the source has moved on."""
-    from ._image_proxy import ImageProxy
-    from ._pull import fetch_remote
-
-    held = look_up(repository, request.name.ref)
-    if held.image is not None and held.state == "present" and not refresh:
-        return ImageOutcome(NOTHING_TO_DO, held.image.manifest_digest, stored=held.image)
-    with ImageProxy(request.source()) as proxy:
-        remote = fetch_remote(proxy)
-        plan = plan_pull(request.name.ref, held, remote)
-        if plan.actions and not check_mode:
-            repository.create()
-            with repository.lock():
-                return _pull_locked(repository, request, proxy, (held, remote), refresh=refresh)
-    return ImageOutcome(plan, remote.manifest_digest, stored=None if plan.actions else held.image, remote=remote)
+    with _Source(request) as source:
+        seen = _decide(_look(repository, request), source, refresh=refresh)
+        if check_mode or not seen.plan.actions:
+            return seen.outcome(None if needs_pull(seen.found.image, seen.remote) else seen.found.image.image)
+        repository.create()
+        with repository.lock():
+            found = _look(repository, request)
+            # Another run was faster: all is decided anew, as a manifest from before could move a tag back.
+            decision = seen if found == seen.found else _decide(found, source, refresh=refresh)
+            result = _carry_out(repository, source, decision)
+            return decision.outcome(stored_image(repository, request.name.ref), result)
 
 
-def _pull_locked(
-    repository: Repository, request: ImageRequest, proxy: ImageProxy, seen: tuple[Held, RemoteImage], *, refresh: bool
-) -> ImageOutcome:
-    """Pull what was ``seen`` before the lock, unless another run changed the image in the store since then.
+def _look(repository: Repository, request: ImageRequest) -> _Found:
+    tags = {tag.ref: look_up(repository, tag.ref) for tag in request.tags if tag.ref != request.name.ref}
+    return _Found(look_up(repository, request.name.ref, verify=request.verify), tags)
 
-    Then all is decided anew, and the source asked again: a manifest from before could move a tag back.
-    """
-    from ._image_proxy import ImageProxy
-    from ._pull import fetch_remote, pull
 
-    ref = request.name.ref
-    before, remote = seen
-    held = look_up(repository, ref)
-    if held != before and held.image is not None and held.state == "present" and not refresh:
-        return ImageOutcome(NOTHING_TO_DO, held.image.manifest_digest, stored=held.image)
-    with contextlib.ExitStack() as stack:
-        if held != before:
-            proxy = stack.enter_context(ImageProxy(request.source()))
-            remote = fetch_remote(proxy)
-        plan = plan_pull(ref, held, remote)
-        result = pull(repository, proxy, remote, refs=[ref]) if plan.actions else None
-    return ImageOutcome(plan, remote.manifest_digest, stored_image(repository, ref), remote, result)
+def _decide(found: _Found, source: _Source, *, refresh: bool) -> _Decision:
+    """Plan; the source is asked unless what is stored will do."""
+    damage = found.image.damage
+    if damage and source.request.options is None:
+        raise StoreError(
+            f"The image '{source.request.name}' is damaged in the store ('{damage[0].path}' is {damage[0].problem}, with"
+            f" {len(damage)} in all): say with 'source' where to pull it again from"
+        )
+    remote = source.ask() if refresh or found.image.state != "present" else None
+    return _Decision(found, remote, plan_image(source.request.name.ref, found.image, remote, tags=found.tags))
+
+
+def _carry_out(repository: Repository, source: _Source, decision: _Decision) -> PullResult | None:
+    """Carry out the actions of a plan in order; the caller holds the repository's lock."""
+    ref, result = source.request.name.ref, None
+    for action in decision.plan.actions:
+        if isinstance(action, DiscardObjects):
+            repository.discard(action.commit, action.objects)
+        elif isinstance(action, PullImage):
+            result = source.pull(repository, ref)
+        elif isinstance(action, TagImage):
+            repository.set_ref(action.ref, repository.resolve(ref) or "")
+    return result
+
+
+class _Source:
+    """Where an image comes from: opened when it is first asked, and left open for the pull that may follow."""
+
+    def __init__(self, request: ImageRequest) -> None:
+        self.request = request
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> _Source:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._open.close()
+
+    def ask(self) -> RemoteImage:
+        """Return what the source has now."""
+        from ._image_proxy import ImageProxy
+        from ._pull import fetch_remote
+
+        self._open.close()
+        self._proxy = self._open.enter_context(ImageProxy(self.request.source()))
+        self._remote = fetch_remote(self._proxy)
+        return self._remote
+
+    def pull(self, repository: Repository, ref: str) -> PullResult:
+        """Pull what was seen when the source was asked last."""
+        from ._pull import pull
+
+        return pull(repository, self._proxy, self._remote, refs=[ref])
 
 
 def stored_outcome(repository: Repository, name: ImageName) -> ImageOutcome:
@@ -113,15 +180,23 @@ def stored_outcome(repository: Repository, name: ImageName) -> ImageOutcome:
     return ImageOutcome(NOTHING_TO_DO, stored.manifest_digest, stored=stored)
 
 
+def describe_damage(damage: Sequence[Damage]) -> list[dict[str, str]]:
+    """Return what a verification found, as the module's result shows it."""
+    return [{"path": item.path, "problem": item.problem, "commit": item.commit} for item in damage]
+
+
 def remove_image(
-    repository: Repository, name: ImageName, containers: Mapping[str, Observed], *, force: bool, check_mode: bool
+    repository: Repository, request: ImageRequest, containers: Mapping[str, Observed], *, force: bool, check_mode: bool
 ) -> Plan:
-    """Take the image's name out of the store; raises ``InvalidInputError`` when a container uses it."""
-    held = look_up(repository, name.ref)
-    plan = plan_removal(name, held, used_by=users_of(str(name), held, containers), force=force)
+    """Take the image's name and tags out of the store; raises ``InvalidInputError`` when a container uses one."""
+    names = {name.ref: name for name in (request.name, *request.tags)}
+    held = {name: look_up(repository, ref) for ref, name in names.items()}
+    users = {name: users_of(str(name), found, containers) for name, found in held.items()}
+    plan = plan_removal(held, users=users, force=force)
     if plan.actions and not check_mode:
         with repository.lock():
-            repository.delete_ref(name.ref)
+            for ref in names:
+                repository.delete_ref(ref)
     return plan
 
 

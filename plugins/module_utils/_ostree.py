@@ -12,13 +12,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
 from ._errors import CommandError, InvalidInputError, StoreError
 from ._gvariant import children_of
-from ._io import locked
+from ._io import locked, write_file
 from ._ostree_reader import COMMIT, RepositoryReader, checked_commit, checked_ref
 from ._runner import Completed, command_environment, find_tool, run
 
@@ -206,6 +206,18 @@ class Repository(RepositoryReader):
         """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755)."""
         return TarCommit(self._commit_argv("tar=-", metadata={}, ref=None))
 
+    def discard(self, commit: str, objects: Iterable[tuple[str, str]]) -> None:
+        """Remove damaged ``objects`` (checksum and kind) of ``commit``, which is marked first as lacking them.
+
+        ostree keeps an object that is there, whatever its content. The mark goes when the commit is made again.
+        """
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(os.path.join(self.path, "state"), 0o755)
+        write_file(self.partial_mark(commit), b"f", mode=0o644)
+        for checksum, kind in objects:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.object_path(checksum, kind))
+
     def checkout(self, commits: Sequence[str], destination: str) -> None:
         """Check out ``commits``, lowest first, one over the other, as hard links; whiteouts take effect.
 
@@ -249,24 +261,26 @@ class Repository(RepositoryReader):
         if not COMMIT.match(commit):
             raise StoreError(f"The OSTree repository '{self.path}': ostree returned no commit but '{commit[:80]}'")
         if not self.is_intact(commit):
-            os.unlink(self._object_path(commit, "commit"))
+            os.unlink(self.object_path(commit, "commit"))
             self._ostree(argv[1], *argv[3:], stdin=stdin)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.partial_mark(commit))
         return commit
 
     def _discard_changed(self, commit: str, files: Mapping[str, bytes]) -> bool:
         """Unlink what was changed of a commit of ``files`` (all in the root directory); tell whether there was any."""
-        root = self._root(commit)
+        root = self.root(commit)
         changed = [
-            self._object_path(checksum, kind)
+            self.object_path(checksum, kind)
             for checksum, kind in ((root.checksum, "dirtree"), (root.meta or "", "dirmeta"))
             if not self.is_intact(checksum, kind)
         ]
         if not changed:
-            children = children_of(self._object(root.checksum, "dirtree"))
+            children = children_of(self.read_object(root.checksum, "dirtree"))
             found = {name: node.checksum for name, node in children}
             for name, content in files.items():
                 if self._read(found[name], "file") != content:
-                    changed.append(self._object_path(found[name], "file"))
+                    changed.append(self.object_path(found[name], "file"))
         for path in changed:
             os.unlink(path)
         return bool(changed)

@@ -27,6 +27,9 @@ from ._layer_tree import Entry, Replaced, is_opaque, merge_folder
 IMPLIED_PARENTS = "system-containers.implied-parents"
 """Metadata of a layer: how many directories it does not list but only has as parents."""
 
+LOWER_LINKS = "system-containers.lower-links"
+"""Metadata of a layer that has hard links to files of the layers below it: which, and what they were."""
+
 COMMIT = re.compile(r"[0-9a-f]{64}\Z")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
 _MODE = re.compile(r"^\s*mode\s*=\s*(\S+)\s*$", re.MULTILINE)
@@ -85,7 +88,7 @@ class RepositoryReader:
 
     def metadata(self, commit: str) -> dict[str, str]:
         """Return the metadata of ``commit`` that are strings."""
-        return string_metadata(self._object(commit, "commit"))
+        return string_metadata(self.read_object(commit, "commit"))
 
     def cat(self, commit: str, path: str) -> bytes | None:
         """Return the content of the file at ``path``, None when it is absent.
@@ -114,32 +117,43 @@ class RepositoryReader:
     def is_intact(self, checksum: str, kind: str = "commit") -> bool:
         """Tell whether an object (of no file) is there and unchanged."""
         try:
-            self._object(checksum, kind)
+            self.read_object(checksum, kind)
         except StoreError:
             return False
         return True
 
-    def _object_path(self, checksum: str, kind: str) -> str:
+    def is_partial(self, commit: str) -> bool:
+        """Tell whether a commit is marked as lacking objects, by this collection, ``ostree pull`` or ``ostree fsck``."""
+        return os.path.exists(self.partial_mark(commit))
+
+    def partial_mark(self, commit: str) -> str:
+        """Return the file that marks a commit as partial (libostree's ``ostree_repo_mark_commit_partial``)."""
+        return os.path.join(self.path, "state", f"{checked_commit(commit)}.commitpartial")
+
+    def object_path(self, checksum: str, kind: str) -> str:
+        """Return where an object (``commit``, ``dirtree``, ``dirmeta`` or ``file``) is, or would be."""
         return os.path.join(self.path, "objects", checksum[:2], f"{checksum[2:]}.{kind}")
 
     def _read(self, checksum: str, kind: str) -> bytes:
         try:
-            with open(self._object_path(checked_commit(checksum), kind), "rb") as stream:
+            with open(self.object_path(checked_commit(checksum), kind), "rb") as stream:
                 return stream.read()
         except OSError as exc:
             raise StoreError(f"The OSTree repository '{self.path}' lacks object {checksum}.{kind}: {exc}") from exc
 
-    def _object(self, checksum: str, kind: str) -> bytes:
+    def read_object(self, checksum: str, kind: str) -> bytes:
+        """Return an object (of no file); ``StoreError`` when it is missing or was changed."""
         data = self._read(checksum, kind)
         if hashlib.sha256(data).hexdigest() != checksum:
             raise StoreError(f"The OSTree repository '{self.path}' is damaged: object {checksum}.{kind} was changed")
         return data
 
-    def _root(self, commit: str) -> Node:
-        return commit_root(self._object(commit, "commit"))
+    def root(self, commit: str) -> Node:
+        """Return the root directory of a commit."""
+        return commit_root(self.read_object(commit, "commit"))
 
     def _find(self, commit: str, path: str) -> Node | None:
-        node, reached = self._root(commit), ""
+        node, reached = self.root(commit), ""
         for name in _components(path):
             if node.meta is None:
                 if self._file_entry(node.checksum, reached).type == "l":
@@ -157,7 +171,7 @@ class RepositoryReader:
         if node.meta is None:
             yield self._file_entry(node.checksum, path)
             return
-        uid, gid, mode = struct.unpack(">III", self._object(node.meta, "dirmeta")[:12])
+        uid, gid, mode = struct.unpack(">III", self.read_object(node.meta, "dirmeta")[:12])
         yield Entry(path=path, type="d", mode=stat.S_IMODE(mode), uid=uid, gid=gid)
         if depth:
             for name, child in sorted(self._children(node).items()):
@@ -169,7 +183,7 @@ class RepositoryReader:
         Only directories that several layers have are walked, side by side; what happens in each is ``merge_folder``'s.
         """
         found: dict[int, list[str]] = {}
-        folders = [("", [(index, self._root(commit)) for index, commit in enumerate(commits)])]
+        folders = [("", [(index, self.root(commit)) for index, commit in enumerate(commits)])]
         while folders:
             parent, nodes = folders.pop()
             if len(nodes) < 2:
@@ -196,11 +210,11 @@ class RepositoryReader:
             )
 
     def _children(self, folder: Node) -> dict[str, Node]:
-        return dict(children_of(self._object(folder.checksum, "dirtree")))
+        return dict(children_of(self.read_object(folder.checksum, "dirtree")))
 
     def _file_entry(self, checksum: str, path: str) -> Entry:
         """Describe a file object: in mode ``bare`` by its inode, in ``bare-user`` by the xattr that stands for it."""
-        location = self._object_path(checksum, "file")
+        location = self.object_path(checksum, "file")
         try:
             found = os.lstat(location)
             mode, uid, gid = found.st_mode, found.st_uid, found.st_gid

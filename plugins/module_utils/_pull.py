@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._errors import SourceError
+from ._errors import SourceError, StoreError
 from ._image_source import check_platform
-from ._layer_import import ImportedLayer, import_layer, wrong_diff_id
+from ._layer_import import ImportedLayer, import_layer
 from ._oci_image import (
     Descriptor,
     ImageConfig,
@@ -33,7 +33,15 @@ from ._oci_image import (
 )
 from ._ostree import MAX_METADATA_STRING, Repository
 from ._ostree_reader import IMPLIED_PARENTS
-from ._stored_image import OWN_KEY, SCHEMA, layer_commit, stored_config
+from ._stored_image import (
+    DIFF_ID,
+    OWN_KEY,
+    SCHEMA,
+    UNPACKED_SIZE,
+    layer_commit,
+    layers_by_diff_id,
+    stored_config,
+)
 
 if TYPE_CHECKING:
     from ._image_proxy import ImageProxy
@@ -70,9 +78,14 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
             check_layers(remote.manifest, config)
             check_platform(config, platform=proxy.platform, machine=platform.machine(), source=proxy.source)
             missing = _missing_layers(repository, remote.manifest, config)
-            futures = [pool.submit(import_layer, repository, proxy, *item) for item in missing]
-            layers = [future.result() for future in as_completed(futures)]
-            list(pool.map(lambda layer: _store_layer(repository, layer), layers))
+            for diff_id in _share_layers(repository, missing):
+                del missing[diff_id]
+            _check_space(repository, (layers[0] for layers in missing.values()))
+            futures = [
+                pool.submit(import_layer, repository, proxy, layers[0], diff_id) for diff_id, layers in missing.items()
+            ]
+            imported = [future.result() for future in as_completed(futures)]
+            list(pool.map(lambda layer: _store_layer(repository, layer, missing[layer.diff_id]), imported))
             index_digest = index.result()
         except BaseException:
             proxy.kill()
@@ -80,10 +93,10 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
     config_size = _store_config(repository, remote.manifest.config, config_bytes)
     _store_image(repository, remote, index_digest=index_digest, source=proxy.source, refs=refs)
     return PullResult(
-        bytes_downloaded=sum(layer.descriptor.size for layer in layers) + config_size,
-        layers_pulled=len(layers),
-        layers_reused=len({layer.digest for layer in remote.manifest.layers}) - len(layers),
-        dropped=sum(layer.dropped for layer in layers),
+        bytes_downloaded=sum(layer.descriptor.size for layer in imported) + config_size,
+        layers_pulled=len(imported),
+        layers_reused=len({layer.digest for layer in remote.manifest.layers}) - len(imported),
+        dropped=sum(layer.dropped for layer in imported),
     )
 
 
@@ -105,29 +118,56 @@ def _config_bytes(repository: Repository, proxy: ImageProxy, remote: RemoteImage
 
 def _missing_layers(
     repository: Repository, manifest: Manifest, config: ImageConfig
-) -> Iterator[tuple[Descriptor, str]]:
-    """Yield each layer that the repository lacks, once, with its diff ID, the largest first."""
-    missing: dict[str, tuple[Descriptor, str]] = {}
+) -> dict[str, tuple[Descriptor, ...]]:
+    """Return the layers that the repository lacks by diff ID, the largest first; two blobs may unpack to the same.
+
+    A stored layer with another diff ID is fetched again: either it or this image is wrong about the blob.
+    """
+    missing: dict[str, dict[str, Descriptor]] = {}
     diff_ids: dict[str, str] = {}
     for layer, diff_id in zip(manifest.layers, config.diff_ids):
         if diff_ids.setdefault(layer.digest, diff_id) != diff_id:
             raise SourceError(f"The image's config is refused: it has two diff IDs for layer {layer.digest}")
         commit = layer_commit(repository, layer)
-        if commit is None:
-            missing[layer.digest] = (layer, diff_id)
-        elif repository.metadata(commit).get("docker.uncompressed_digest", diff_id) != diff_id:
-            raise wrong_diff_id(layer, diff_id)
-    return iter(sorted(missing.values(), key=lambda item: -item[0].size))
+        if commit is None or repository.metadata(commit).get(DIFF_ID, diff_id) != diff_id:
+            missing.setdefault(diff_id, {})[layer.digest] = layer
+    largest = sorted(missing.items(), key=lambda item: -max(layer.size for layer in item[1].values()))
+    return {diff_id: tuple(layers.values()) for diff_id, layers in largest}
 
 
-def _store_layer(repository: Repository, layer: ImportedLayer) -> None:
-    metadata = {
-        "docker.size": str(layer.descriptor.size),
-        "docker.uncompressed_size": str(layer.size),
-        "docker.uncompressed_digest": layer.diff_id,
-        IMPLIED_PARENTS: str(layer.implied),
-    }
-    repository.commit_tree_of(layer.commit, metadata=metadata, ref=layer.descriptor.ref)
+def _check_space(repository: Repository, layers: Iterable[Descriptor]) -> None:
+    """Raise ``StoreError`` when not even the compressed layers would fit on the repository's file system."""
+    needed = sum(layer.size for layer in layers)
+    status = os.statvfs(repository.path)
+    free = status.f_bavail * status.f_frsize
+    if needed > free:
+        raise StoreError(
+            f"The image does not fit into the store '{repository.path}': the layers that it lacks have {needed} bytes, before"
+            f" they are unpacked, and {free} are free: make room, for example with system_container_prune"
+        )
+
+
+def _share_layers(repository: Repository, missing: Mapping[str, Sequence[Descriptor]]) -> set[str]:
+    """Give missing layers whose content is stored under another digest a ref; return their diff IDs."""
+    stored = layers_by_diff_id(repository) if missing else {}
+    shared = missing.keys() & stored.keys()
+    for diff_id in shared:
+        for layer in missing[diff_id]:
+            metadata = {**repository.metadata(stored[diff_id]), "docker.size": str(layer.size)}
+            repository.commit_tree_of(stored[diff_id], metadata=metadata, ref=layer.ref)
+    return shared
+
+
+def _store_layer(repository: Repository, layer: ImportedLayer, descriptors: Sequence[Descriptor]) -> None:
+    """Let the refs of all blobs that unpack to a layer name it."""
+    for descriptor in descriptors:
+        metadata = {
+            "docker.size": str(descriptor.size),
+            UNPACKED_SIZE: str(layer.size),
+            DIFF_ID: layer.diff_id,
+            IMPLIED_PARENTS: str(layer.implied),
+        }
+        repository.commit_tree_of(layer.commit, metadata=metadata, ref=descriptor.ref)
 
 
 def _store_config(repository: Repository, descriptor: Descriptor, data: bytes) -> int:

@@ -11,15 +11,22 @@ stored; the keys that begin with ``system-containers`` are this collection's own
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ._errors import InvalidInputError, NewerSchemaError, SourceError, StoreError
 from ._image_name import REF_PREFIX, decode_ref, is_digest
 from ._oci_image import Descriptor, ImageConfig, Manifest, StoredImage, digest_of, parse_config, parse_manifest
-from ._ostree_reader import RepositoryReader
+from ._ostree_reader import LOWER_LINKS, RepositoryReader
 
 SCHEMA = 1
 """Version of what the key ``system-containers`` of an image holds."""
+
+DIFF_ID, UNPACKED_SIZE = "docker.uncompressed_digest", "docker.uncompressed_size"
+"""Metadata of a layer."""
+
+BLOB_REF = re.compile(REF_PREFIX + r"[0-9a-f]{64}\Z")
+"""The ref of a layer or a configuration; an image's name has a tag or ``@sha256_3A``."""
 
 OWN_KEY = "system-containers"
 """Metadata of an image: what this collection records, as JSON."""
@@ -68,6 +75,8 @@ def read_config(repository: RepositoryReader, stored: StoredImage) -> ImageConfi
 
 def is_complete(repository: RepositoryReader, stored: StoredImage) -> bool:
     """Tell whether all blobs of an image are there: the configuration as it should be, each layer's commit readable."""
+    if repository.is_partial(stored.commit):
+        return False
     if stored_config(repository, stored.manifest.config) is None:
         return False
     return all(layer_commit(repository, layer) is not None for layer in stored.manifest.layers)
@@ -84,11 +93,35 @@ def layer_commits(repository: RepositoryReader, manifest: Manifest) -> tuple[str
     return tuple(commits)
 
 
+def image_commits(repository: RepositoryReader, stored: StoredImage) -> tuple[str, ...]:
+    """Return the commits that an image is made of, those that have a ref: its own, its configuration's, its layers'."""
+    blobs = (stored.manifest.config, *stored.manifest.layers)
+    commits = (stored.commit, *(repository.resolve(blob.ref) for blob in blobs))
+    return tuple(commit for commit in dict.fromkeys(commits) if commit is not None)
+
+
+def layers_by_diff_id(repository: RepositoryReader) -> dict[str, str]:
+    """Return the commits of all stored layers whose content depends on nothing but their diff ID, by that."""
+    found = {}
+    for ref, commit in repository.refs().items():
+        if BLOB_REF.match(ref) and commit is not None and is_usable(repository, commit):
+            metadata = repository.metadata(commit)
+            if is_digest(metadata.get(DIFF_ID)) and LOWER_LINKS not in metadata:
+                found[metadata[DIFF_ID]] = commit
+    return found
+
+
+def is_usable(repository: RepositoryReader, commit: str) -> bool:
+    """Tell whether a commit is there, unchanged, and not known to lack anything."""
+    return repository.is_intact(commit) and not repository.is_partial(commit)
+
+
 def stored_config(repository: RepositoryReader, descriptor: Descriptor) -> bytes | None:
     """Return a stored configuration, None when it is missing, damaged, or not what its digest says."""
     try:
         commit = repository.resolve(descriptor.ref)
-        data = repository.cat(commit, "/content") if commit is not None else None
+        usable = commit is not None and is_usable(repository, commit)
+        data = repository.cat(commit, "/content") if commit is not None and usable else None
     except (StoreError, InvalidInputError):
         return None
     return data if data is not None and digest_of(data) == descriptor.digest else None
@@ -100,7 +133,7 @@ def layer_commit(repository: RepositoryReader, layer: Descriptor) -> str | None:
         commit = repository.resolve(layer.ref)
     except StoreError:
         return None
-    return commit if commit is not None and repository.is_intact(commit) else None
+    return commit if commit is not None and is_usable(repository, commit) else None
 
 
 def _own_metadata(ref: str, text: str) -> dict[str, Any]:

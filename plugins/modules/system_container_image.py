@@ -32,13 +32,25 @@ options:
     description:
       - V(present) pulls the image when it is missing from the repository, or when a part of it is missing or damaged.
       - V(latest) asks the source for the digest of its manifest, and pulls when it differs from what is stored.
-      - V(absent) removes the name, also of an image that is damaged. Layers stay until they are pruned.
+      - V(absent) removes the name and the O(tags), also of an image that is damaged. Layers stay until they are pruned.
     type: str
     choices:
       - present
       - latest
       - absent
     default: present
+  tags:
+    description:
+      - More names for the image in the repository, without a digest.
+      - Names that the image has besides and that are not listed stay.
+    type: list
+    elements: str
+  verify:
+    description:
+      - Hash again all that the image is made of, and pull again what is missing or was changed.
+      - Checkouts share their files with the repository. A file that was changed in a container stays changed there.
+    type: bool
+    default: false
   force:
     description: Remove the image although a container uses it. Containers keep running, as their files are links of their own.
     type: bool
@@ -69,6 +81,17 @@ EXAMPLES = r"""
   projectatomic.system_containers.system_container_image:
     name: localhost/hello-world
     source: oci:/srv/images/hello-world:latest
+
+- name: Give an image one more name
+  projectatomic.system_containers.system_container_image:
+    name: registry.example.com/etcd:3.5
+    tags:
+      - localhost/etcd:stable
+
+- name: Find and mend what was changed in the repository
+  projectatomic.system_containers.system_container_image:
+    name: registry.example.com/etcd:3.5
+    verify: true
 
 - name: Remove an image
   projectatomic.system_containers.system_container_image:
@@ -107,6 +130,25 @@ layers_reused:
   returned: success
   type: int
   sample: 0
+damage:
+  description:
+    - What O(verify) found, empty when nothing is wrong. It is mended then, unless in check mode.
+  returned: when O(verify) is true and O(state) is not V(absent)
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path in the image's layer, of an object that is missing or was changed.
+      type: str
+      sample: /usr/bin/etcd
+    problem:
+      description: Either C(missing) or C(changed).
+      type: str
+      sample: changed
+    commit:
+      description: OSTree commit that has it.
+      type: str
+      sample: 5d8f...
 dropped_entries:
   description: Device nodes, fifos and sockets in the fetched layers; they are not stored.
   returned: success
@@ -123,6 +165,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_request import image_request
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import (
     converge_image,
+    describe_damage,
     describe_outcome,
     describe_pull,
     remove_image,
@@ -142,6 +185,8 @@ def main() -> None:
             **PULL,
             "name": {"type": "str", "required": True, "aliases": ["image"]},
             "state": {"type": "str", "choices": ["present", "latest", "absent"], "default": "present"},
+            "tags": {"type": "list", "elements": "str"},
+            "verify": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -160,12 +205,13 @@ def converge(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     request = image_request(params["name"], params)
     containers = observe_containers(store.root, container_names(store.root))
     if params["state"] == "absent":
-        plan = remove_image(store.repository, request.name, containers, force=params["force"], check_mode=check_mode)
+        plan = remove_image(store.repository, request, containers, force=params["force"], check_mode=check_mode)
         return {**plan.results(), **describe_pull(None)}
     refresh = params["state"] == "latest"
     outcome = converge_image(store.repository, request, refresh=refresh, check_mode=check_mode)
     image = describe_outcome(store.repository, request.name, outcome, containers)
-    return {**outcome.plan.results(), **describe_pull(outcome.result), "image": image}
+    damage = {"damage": describe_damage(outcome.damage)} if params["verify"] else {}
+    return {**outcome.plan.results(), **describe_pull(outcome.result), **damage, "image": image}
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils im
     _image_request,
     _images,
     _ostree,
-    _pull,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
@@ -149,13 +148,13 @@ def object_of(repository: Repository, kind: str, source: Source) -> pathlib.Path
     ref = "ociimage/" + blobs[what].partition(":")[2] if what in blobs else REF
     commit = commit_of(repository, ref)
     if part == "commit":
-        return pathlib.Path(repository._object_path(commit, "commit"))
-    root = repository._root(commit)
+        return pathlib.Path(repository.object_path(commit, "commit"))
+    root = repository.root(commit)
     if part == "directory":
-        return pathlib.Path(repository._object_path(root.checksum, "dirtree"))
+        return pathlib.Path(repository.object_path(root.checksum, "dirtree"))
     node = repository._find(commit, "/content" if what == "config" else "/manifest.json")
     assert node is not None
-    return pathlib.Path(repository._object_path(node.checksum, "file"))
+    return pathlib.Path(repository.object_path(node.checksum, "file"))
 
 
 PARTS = [
@@ -216,7 +215,7 @@ def test_a_damaged_image_can_be_removed_and_is_listed(repository: Repository, so
     assert broken["name"] == NAME
     assert broken["broken"] is not None
     assert (broken["labels"], broken["used_by"]) == ({}, [])
-    name = parse_image_name(NAME)
+    name = _image_request.image_request(NAME, parameters())
     assert _images.remove_image(repository, name, {}, force=False, check_mode=True).actions
     assert _images.remove_image(repository, name, {}, force=False, check_mode=False).actions
     assert not repository.has_ref(REF)
@@ -230,7 +229,9 @@ def test_what_a_newer_version_stored_is_left_alone(repository: Repository, sourc
     with pytest.raises(NewerSchemaError, match="newer version"):
         converge(repository)
     with pytest.raises(NewerSchemaError, match="newer version"):
-        _images.remove_image(repository, parse_image_name(NAME), {}, force=True, check_mode=False)
+        _images.remove_image(
+            repository, _image_request.image_request(NAME, parameters()), {}, force=True, check_mode=False
+        )
 
 
 def test_two_runs_pull_once(repository: Repository, source: Source) -> None:
@@ -248,19 +249,24 @@ def test_two_runs_pull_once(repository: Repository, source: Source) -> None:
     assert {outcome.manifest_digest for outcome in outcomes} == {source.digest}
 
 
-def test_a_run_that_waited_moves_no_tag_back(repository: Repository, source: Source) -> None:
-    """It asked the source before the tag moved; another run pulls the newer image while it waits."""
+def test_a_run_that_waited_moves_no_tag_back(
+    repository: Repository, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asked the source before the tag moved; another run pulls the newer image before it gets the lock."""
     converge(repository)
-    request = _image_request.image_request(NAME, parameters())
     FakeProxy.current = Source("two")
-    with FakeProxy(request.source()) as proxy:
-        seen = _images.look_up(repository, REF), _pull.fetch_remote(proxy)  # type: ignore[arg-type]
+    lock = Repository.lock
+
+    def late(self: Repository) -> contextlib.AbstractContextManager[None]:
+        monkeypatch.setattr(Repository, "lock", lock)
         FakeProxy.current = Source("three")
         converge(repository, refresh=True)
-        with repository.lock():
-            late = _images._pull_locked(repository, request, proxy, seen, refresh=True)  # type: ignore[arg-type]
-    assert late.plan.actions == ()
-    assert late.manifest_digest == Source("three").digest
+        return lock(self)
+
+    monkeypatch.setattr(Repository, "lock", late)
+    outcome = converge(repository, refresh=True)
+    assert outcome.plan.actions == ()
+    assert outcome.manifest_digest == Source("three").digest
 
 
 def test_the_image_of_another_platform(repository: Repository, source: Source) -> None:

@@ -24,6 +24,7 @@ PURE = {
     "_gvariant",
     "_image_source",
     "_errors",
+    "_file_object",
     "_image_name",
     "_image_plan",
     "_image_request",
@@ -58,6 +59,7 @@ EFFECTS = {
     "_runner",
     "_runtime",
     "_store",
+    "_verify",
     "_stored_image",
     "_systemctl",
 }
