@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -135,6 +136,51 @@ def sync_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: str, prefix: str) -> Iterator[str]:
+    """Make a folder (0700) in ``parent``, locked while it is used and removed afterwards.
+
+    Those that killed runs left, which nobody locks any more, are removed before.
+    """
+    for stale in stale_folders(parent, prefix):
+        remove_tree(stale)
+    while True:
+        path = tempfile.mkdtemp(prefix=prefix, dir=parent)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.isdir(path):  # else another run took it for a stale one, before it was locked
+            break
+        os.close(descriptor)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(descriptor)
+
+
+def stale_folders(parent: str, prefix: str) -> list[str]:
+    """Return the temporary folders in ``parent`` that no run uses."""
+    try:
+        names = sorted(name for name in os.listdir(parent) if name.startswith(prefix))
+    except FileNotFoundError:
+        return []
+    return [path for path in (os.path.join(parent, name) for name in names) if _is_unlocked(path)]
+
+
+def _is_unlocked(path: str) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 @contextlib.contextmanager

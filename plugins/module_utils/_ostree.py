@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,8 +17,8 @@ from typing import IO, cast
 
 from ._errors import CommandError, InvalidInputError, StoreError
 from ._gvariant import children_of
-from ._io import locked, write_file
-from ._ostree_reader import COMMIT, RepositoryReader, checked_commit, checked_ref
+from ._io import locked, temporary_folder, write_file
+from ._ostree_reader import COMMIT, IMPORT_KEY, RepositoryReader, checked_commit, checked_ref
 from ._runner import Completed, command_environment, find_tool, run
 
 MAX_METADATA_STRING = 100 * 1024
@@ -38,6 +37,9 @@ _LOCK_NAME = "system-containers.lock"
 
 _NOTHING = {"lost+found"}
 """What an empty file system has."""
+
+NEW_REPOSITORY = ".ostree-"
+"""Begin of the name under which a repository is made."""
 
 OWN_FOLDER = ".storage"
 """Directory below the containers' that holds a repository of our own."""
@@ -150,15 +152,13 @@ class Repository(RepositoryReader):
         os.makedirs(os.path.dirname(parent), mode=0o755, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.mkdir(parent, 0o700 if os.path.basename(parent) == OWN_FOLDER else 0o755)
-        temporary = tempfile.mkdtemp(prefix=".ostree-", dir=parent)  # mode 0700
-        try:
+        with temporary_folder(parent, NEW_REPOSITORY) as temporary:
             Repository(temporary)._ostree("init", "--mode=bare")
-            os.rename(temporary, self.path)
-        except OSError:
-            if not self.exists():  # else another run was faster
-                raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            try:
+                os.rename(temporary, self.path)
+            except OSError:
+                if not self.exists():  # else another run was faster
+                    raise
 
     def set_ref(self, ref: str, commit: str) -> None:
         """Let ``ref`` name ``commit``, whether or not it exists."""
@@ -204,7 +204,19 @@ class Repository(RepositoryReader):
 
     def commit_tar(self) -> TarCommit:
         """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755)."""
-        return TarCommit(self._commit_argv("tar=-", metadata={}, ref=None))
+        return TarCommit(self._commit_argv("tar=-", metadata={IMPORT_KEY: "1"}, ref=None))
+
+    def prune(self, commits: Iterable[str]) -> None:
+        """Delete ``commits``, which no ref names, then every object that no other commit reaches.
+
+        All commits that are left count, with a ref or without (``--refs-only`` would delete those of others). ostree
+        waits for whoever commits right now, and keeps what that brings.
+        """
+        for commit in commits:
+            for path in (self.object_path(checked_commit(commit), "commit"), self.partial_mark(commit)):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+        self._ostree("prune")
 
     def discard(self, commit: str, objects: Iterable[tuple[str, str]]) -> None:
         """Remove damaged ``objects`` (checksum and kind) of ``commit``, which is marked first as lacking them.

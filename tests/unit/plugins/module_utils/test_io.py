@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _io
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     LockedError,
@@ -264,3 +267,50 @@ def test_a_lock_is_no_link(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="lock"), locked(str(tmp_path / "lock"), what="it", timeout=0):
         pass
     assert not (tmp_path / "target").exists()
+
+
+def test_a_temporary_folder_is_private_locked_and_removed(tmp_path: Path) -> None:
+    with _io.temporary_folder(str(tmp_path), "new-") as one:
+        assert stat.S_IMODE(os.stat(one).st_mode) == 0o700
+        Path(one, "file").touch()
+        assert _io.stale_folders(str(tmp_path), "new-") == []
+        with _io.temporary_folder(str(tmp_path), "new-") as two:
+            assert os.path.isdir(one)
+            assert os.path.isdir(two)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    for name in ("new-left", "other"):
+        (tmp_path / name / "below").mkdir(parents=True)
+    (tmp_path / "new-file").touch()
+    (tmp_path / "new-link").symlink_to("other")
+    assert _io.stale_folders(str(tmp_path), "new-") == [str(tmp_path / "new-left")]
+    with pytest.raises(ValueError, match="out"), _io.temporary_folder(str(tmp_path), "new-"):
+        assert not (tmp_path / "new-left").exists()
+        raise ValueError("out")
+    assert sorted(os.listdir(tmp_path)) == ["new-file", "new-link", "other"]
+    assert _io.stale_folders(str(tmp_path / "missing"), "new-") == []
+
+
+def test_a_folder_that_was_taken_for_a_stale_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run may remove it between its making and its locking."""
+    made: list[str] = []
+    mkdtemp = tempfile.mkdtemp
+
+    def make(prefix: str, dir: str) -> str:  # noqa: A002
+        made.append(mkdtemp(prefix=prefix, dir=dir))
+        return made[-1]
+
+    flock = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        if len(made) == 1:
+            os.rmdir(made[0])
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make)
+    monkeypatch.setattr(fcntl, "flock", late)
+    with _io.temporary_folder(str(tmp_path), "new-") as folder:
+        assert [folder] == made[1:]
+        assert os.path.isdir(folder)
