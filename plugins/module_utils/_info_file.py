@@ -6,13 +6,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import InvalidInputError, NewerSchemaError
-from ._models import RENDERER, SCHEMA, Deployment, GeneratedFile, Inputs, deployment_id
+from ._models import (
+    HOSTFS,
+    RENDERER,
+    SCHEMA,
+    Deployment,
+    GeneratedFile,
+    HostFile,
+    Inputs,
+    Mount,
+    UnitOptions,
+    deployment_id,
+)
 
 OWN_KEY = "system-containers"
 _MODE = re.compile(r"[0-7]{4}\Z")
@@ -26,6 +39,7 @@ def info_file(deployment: Deployment) -> GeneratedFile:
 def render_info(deployment: Deployment) -> str:
     """Return the text of ``info`` for a deployment, readable by Atomic."""
     inputs = deployment.inputs
+    host_files = deployment.host_files
     info: dict[str, Any] = {
         "image": deployment.image,
         "revision": deployment.image_id,
@@ -33,10 +47,10 @@ def render_info(deployment: Deployment) -> str:
         "created": deployment.created,
         "values": dict(deployment.values),
         "has-container-service": deployment.has_service,
-        "installed-files": [],
-        "installed-files-checksum": {},
-        "installed-files-template": [],
-        "rename-installed-files": {},
+        "installed-files": [file.path for file in host_files],
+        "installed-files-checksum": {file.path: file.sha256 or "0" for file in host_files},
+        "installed-files-template": [file.path for file in host_files if file.content is not None],
+        "rename-installed-files": _renamed(host_files),
         "rpm-installed": None,
         "system-package": "no",
         "remote": None,
@@ -51,12 +65,29 @@ def render_info(deployment: Deployment) -> str:
             "manifest-digest": inputs.manifest_digest,
             "index-digest": deployment.index_digest,
             "values": dict(inputs.values),
-            "files": [
-                {"path": file.path, "mode": f"{file.mode:04o}", "sha256": file.sha256, "content": file.content}
-                for file in deployment.files
-            ],
+            "secret-values": dict(inputs.secrets),
+            "mounts": [dataclasses.asdict(mount) for mount in inputs.mounts],
+            "unit-options": {section: dict(options) for section, options in deployment.unit_options.items()},
+            "created-directories": list(deployment.created_directories),
+            "files": [_file_record(file) for file in deployment.files],
+            "host-files": [_host_file_record(file) for file in host_files],
         }
     return json.dumps(info, indent=4) + "\n"
+
+
+def _file_record(file: GeneratedFile) -> dict[str, Any]:
+    masked = {} if file.masked is None else {"masked": file.masked}
+    return {"path": file.path, "mode": f"{file.mode:04o}", "sha256": file.sha256, "content": file.content, **masked}
+
+
+def _host_file_record(file: HostFile) -> dict[str, Any]:
+    return {**dataclasses.asdict(file), "mode": f"{file.mode:04o}"}
+
+
+def _renamed(host_files: Sequence[HostFile]) -> dict[str, str]:
+    """Return the files that have another path on the host than in the image, as Atomic recorded them."""
+    places = {file.path: (file.origin or "")[len(HOSTFS) :] for file in host_files if file.origin is not None}
+    return {origin: path for path, origin in places.items() if origin != path}
 
 
 def parse_info(text: str, *, name: str, slot: int, directory: str) -> Deployment:
@@ -90,6 +121,9 @@ def parse_info(text: str, *, name: str, slot: int, directory: str) -> Deployment
         use_links=info.get("use-links") is not False,
         files=record.files,
         created=_get(info, "created", int),
+        host_files=record.host_files,
+        unit_options=record.unit_options,
+        created_directories=record.created_directories,
     )
 
 
@@ -101,6 +135,9 @@ class _Record:
     index_digest: str | None = None
     inputs: Inputs | None = None
     files: tuple[GeneratedFile, ...] = ()
+    host_files: tuple[HostFile, ...] = ()
+    unit_options: UnitOptions = field(default_factory=dict)
+    created_directories: tuple[str, ...] = ()
 
 
 def _parse_record(own: dict[str, Any], *, runtime: Any, directory: str) -> _Record:
@@ -109,6 +146,13 @@ def _parse_record(own: dict[str, Any], *, runtime: Any, directory: str) -> _Reco
         manifest_digest=_get(own, "manifest-digest", str),
         values=_get(own, "values", dict),
         runtime=_checked(runtime, str, "runtime"),
+        mounts=tuple(_parse_mount(_checked(item, dict, "mounts")) for item in _optional(own, "mounts", list)),
+        secrets=_optional(own, "secret-values", dict),
+    )
+    options = _optional(own, "unit-options", dict)
+    directories = _optional(own, "created-directories", list)
+    host_files = tuple(
+        _parse_host_file(_checked(item, dict, "host-files")) for item in _optional(own, "host-files", list)
     )
     files = tuple(_parse_file(_checked(item, dict, "files")) for item in _get(own, "files", list))
     record = _Record(
@@ -116,8 +160,11 @@ def _parse_record(own: dict[str, Any], *, runtime: Any, directory: str) -> _Reco
         index_digest=None if index_digest is None else _checked(index_digest, str, "index-digest"),
         inputs=inputs,
         files=files,
+        host_files=host_files,
+        unit_options={section: dict(_checked(keys, dict, "unit-options")) for section, keys in options.items()},
+        created_directories=tuple(_checked(item, str, "created-directories") for item in directories),
     )
-    if deployment_id(inputs.manifest_digest, files, directory) != record.id:
+    if deployment_id(inputs.manifest_digest, files, directory, host_files=host_files) != record.id:
         raise InvalidInputError("its info file was changed: the recorded files do not fit the deployment's id")
     return record
 
@@ -126,7 +173,47 @@ def _parse_file(item: dict[str, Any]) -> GeneratedFile:
     mode = _get(item, "mode", str)
     if not _MODE.match(mode):
         raise InvalidInputError(f"its info file cannot be used: '{mode}' is not a mode")
-    return GeneratedFile(path=_get(item, "path", str), content=_get(item, "content", str), mode=int(mode, 8))
+    return GeneratedFile(
+        path=_get(item, "path", str),
+        content=_get(item, "content", str),
+        mode=int(mode, 8),
+        masked=_nullable(item, "masked", str),
+    )
+
+
+def _parse_host_file(item: dict[str, Any]) -> HostFile:
+    mode = _get(item, "mode", str)
+    if not _MODE.match(mode):
+        raise InvalidInputError(f"its info file cannot be used: '{mode}' is not a mode")
+    texts = ("sha256", "target", "origin", "content", "masked")
+    return HostFile(
+        path=_get(item, "path", str),
+        kind=_get(item, "kind", str),
+        mode=int(mode, 8),
+        uid=_get(item, "uid", int),
+        gid=_get(item, "gid", int),
+        ours=_get(item, "ours", bool),
+        **{key: _nullable(item, key, str) for key in texts},
+    )
+
+
+def _parse_mount(item: dict[str, Any]) -> Mount:
+    return Mount(
+        destination=_get(item, "destination", str),
+        source=_nullable(item, "source", str),
+        type=_get(item, "type", str),
+        options=tuple(_checked(option, str, "options") for option in _get(item, "options", list)),
+        create=_nullable(item, "create", str),
+    )
+
+
+def _optional(mapping: dict[str, Any], key: str, kind: type) -> Any:
+    """Return what earlier versions did not record, empty then."""
+    return kind() if key not in mapping else _get(mapping, key, kind)
+
+
+def _nullable(mapping: dict[str, Any], key: str, kind: type) -> Any:
+    return None if mapping.get(key) is None else _get(mapping, key, kind)
 
 
 def _get(mapping: dict[str, Any], key: str, kind: type) -> Any:
