@@ -17,8 +17,9 @@ from typing import IO, cast
 
 from ._errors import CommandError, InvalidInputError, StoreError
 from ._gvariant import children_of
+from ._image_name import IMPORT_KEY
 from ._io import locked, temporary_folder, write_file
-from ._ostree_reader import COMMIT, IMPORT_KEY, RepositoryReader, checked_commit, checked_ref
+from ._ostree_reader import COMMIT, RepositoryReader, checked_commit, checked_ref
 from ._runner import Completed, command_environment, find_tool, run
 
 MAX_METADATA_STRING = 100 * 1024
@@ -202,9 +203,13 @@ class Repository(RepositoryReader):
         argv = self._commit_argv(f"ref={checked_commit(commit)}", metadata=metadata, ref=ref)
         return self._committed(argv, stdin=None)
 
-    def commit_tar(self) -> TarCommit:
-        """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755)."""
-        return TarCommit(self._commit_argv("tar=-", metadata={IMPORT_KEY: "1"}, ref=None))
+    def commit_tar(self, *, over: str | None = None) -> TarCommit:
+        """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755).
+
+        The tar is put over the tree of the commit ``over``.
+        """
+        argv = self._commit_argv("tar=-", metadata={IMPORT_KEY: "1"}, ref=None)
+        return TarCommit(argv if over is None else [*argv[:-1], f"--tree=ref={checked_commit(over)}", argv[-1]])
 
     def prune(self, commits: Iterable[str]) -> None:
         """Delete ``commits``, which no ref names, then every object that no other commit reaches.
