@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Union
 
-from ._models import Deployment, GeneratedFile
+from ._deployment import Deployment, GeneratedFile
 
 
 @dataclass(frozen=True)

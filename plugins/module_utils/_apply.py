@@ -13,8 +13,8 @@ from typing import Any, Callable
 
 from . import _actions as actions
 from . import _io, _runtime, _systemctl
+from ._deployment import Deployment
 from ._info_file import info_file
-from ._models import Deployment
 from ._ostree import Repository
 from ._runtime_spec import has_user_namespace, parse_runtime_spec
 

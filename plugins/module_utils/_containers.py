@@ -14,13 +14,14 @@ from typing import Any
 
 from . import _apply
 from ._actions import ForgetFailure
+from ._deployment import Deployment, Inputs, Value
 from ._describe import describe_container
 from ._errors import InvalidInputError, ServiceError, SystemContainerError, message_of
 from ._image_files import ImageTree, missing_source, read_image_files
 from ._image_request import ImageRequest, image_request
 from ._images import ImageOutcome, converge_image, stored_outcome
 from ._io import locked
-from ._models import Deployment, Inputs, Observed, Value
+from ._models import Observed
 from ._observe import is_missing, observe_containers, observe_host
 from ._oci_image import StoredImage
 from ._plan import (

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._models import Deployment, Observed
+from ._deployment import Deployment
+from ._models import Observed
 
 
 def describe_container(observed: Observed) -> dict[str, Any]:

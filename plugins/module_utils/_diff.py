@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ._models import Deployment, FileState, GeneratedFile, Observed
+from ._deployment import Deployment, GeneratedFile
+from ._models import FileState, Observed
 
 
 def describe_state(observed: Observed) -> dict[str, Any]:

@@ -10,7 +10,7 @@ https://docs.gtk.org/glib/gvariant-specification-1.0.html section 2.5. The types
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -20,17 +20,6 @@ class Node:
 
     checksum: str
     meta: str | None
-
-
-@dataclass(frozen=True)
-class CommitHeader:
-    """What a commit says about itself: those of its metadata that are strings.
-
-    ``is_bare`` when it says nothing: no metadata, no parent, no related commits, no text, and 0 as its time.
-    """
-
-    metadata: Mapping[str, str]
-    is_bare: bool = False
 
 
 def offset_size(size: int) -> int:
@@ -64,14 +53,6 @@ def string_metadata(commit: bytes) -> dict[str, str]:
         if kind == b"s":
             found[entry[: end - 1].decode()] = value[:-1].decode()
     return found
-
-
-def commit_header(commit: bytes) -> CommitHeader:
-    """Return what a commit ``(a{sv}aya(say)sstayay)`` says about itself; its time is big-endian, 8 bytes, aligned."""
-    ends = [offset(commit, index) for index in range(5)]  # metadata, parent, related commits, subject, body
-    when = ends[4] + -ends[4] % 8
-    nothing = ends[0] == ends[1] == ends[2] == 0 and commit[: ends[4]] == b"\0\0" and not any(commit[when : when + 8])
-    return CommitHeader(metadata=string_metadata(commit), is_bare=nothing)
 
 
 def children_of(dirtree: bytes) -> Iterator[tuple[str, Node]]:

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._errors import InvalidInputError, NewerSchemaError
-from ._models import (
+from ._deployment import (
     HOSTFS,
     RENDERER,
     SCHEMA,
@@ -26,6 +25,7 @@ from ._models import (
     UnitOptions,
     deployment_id,
 )
+from ._errors import InvalidInputError, NewerSchemaError
 
 OWN_KEY = "system-containers"
 _MODE = re.compile(r"[0-7]{4}\Z")

@@ -13,10 +13,18 @@ import re
 from collections.abc import Sequence
 
 from ._capabilities import capability_names
+from ._deployment import Deployment
 from ._errors import InvalidInputError, NewerSchemaError
 from ._info_file import parse_info
 from ._io import read_state, temporary_name
-from ._models import BrokenSlot, Deployment, FileState, HostFacts, Observed, Paths, UnitState
+from ._models import (
+    BrokenSlot,
+    FileState,
+    HostFacts,
+    Observed,
+    Paths,
+    UnitState,
+)
 from ._runtime import container_bundle
 from ._systemctl import show_units
 from ._systemd_unit import is_container_name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,8 +18,7 @@ from typing import IO, cast
 
 from ._errors import CommandError, InvalidInputError, StoreError
 from ._gvariant import children_of
-from ._image_name import IMPORT_KEY
-from ._io import locked, temporary_folder, write_file
+from ._io import locked, write_file
 from ._ostree_reader import COMMIT, RepositoryReader, checked_commit, checked_ref
 from ._runner import Completed, command_environment, find_tool, run
 
@@ -38,9 +38,6 @@ _LOCK_NAME = "system-containers.lock"
 
 _NOTHING = {"lost+found"}
 """What an empty file system has."""
-
-NEW_REPOSITORY = ".ostree-"
-"""Begin of the name under which a repository is made."""
 
 OWN_FOLDER = ".storage"
 """Directory below the containers' that holds a repository of our own."""
@@ -153,13 +150,15 @@ class Repository(RepositoryReader):
         os.makedirs(os.path.dirname(parent), mode=0o755, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.mkdir(parent, 0o700 if os.path.basename(parent) == OWN_FOLDER else 0o755)
-        with temporary_folder(parent, NEW_REPOSITORY) as temporary:
+        temporary = tempfile.mkdtemp(prefix=".ostree-", dir=parent)  # mode 0700
+        try:
             Repository(temporary)._ostree("init", "--mode=bare")
-            try:
-                os.rename(temporary, self.path)
-            except OSError:
-                if not self.exists():  # else another run was faster
-                    raise
+            os.rename(temporary, self.path)
+        except OSError:
+            if not self.exists():  # else another run was faster
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def set_ref(self, ref: str, commit: str) -> None:
         """Let ``ref`` name ``commit``, whether or not it exists."""
@@ -203,25 +202,9 @@ class Repository(RepositoryReader):
         argv = self._commit_argv(f"ref={checked_commit(commit)}", metadata=metadata, ref=ref)
         return self._committed(argv, stdin=None)
 
-    def commit_tar(self, *, over: str | None = None) -> TarCommit:
-        """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755).
-
-        The tar is put over the tree of the commit ``over``.
-        """
-        argv = self._commit_argv("tar=-", metadata={IMPORT_KEY: "1"}, ref=None)
-        return TarCommit(argv if over is None else [*argv[:-1], f"--tree=ref={checked_commit(over)}", argv[-1]])
-
-    def prune(self, commits: Iterable[str]) -> None:
-        """Delete ``commits``, which no ref names, then every object that no other commit reaches.
-
-        All commits that are left count, with a ref or without (``--refs-only`` would delete those of others). ostree
-        waits for whoever commits right now, and keeps what that brings.
-        """
-        for commit in commits:
-            for path in (self.object_path(checked_commit(commit), "commit"), self.partial_mark(commit)):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-        self._ostree("prune")
+    def commit_tar(self) -> TarCommit:
+        """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755)."""
+        return TarCommit(self._commit_argv("tar=-", metadata={}, ref=None))
 
     def discard(self, commit: str, objects: Iterable[tuple[str, str]]) -> None:
         """Remove damaged ``objects`` (checksum and kind) of ``commit``, which is marked first as lacking them.

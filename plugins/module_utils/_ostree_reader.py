@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from ._errors import InvalidInputError, StoreError
 from ._gvariant import Node, children_of, commit_root, string_metadata
-from ._layer_tree import Entry, Replaced, is_opaque, merge_folder, visible
+from ._layer_tree import Entry, Replaced, is_opaque, merge_folder
 
 IMPLIED_PARENTS = "system-containers.implied-parents"
 """Metadata of a layer: how many directories it does not list but only has as parents."""
@@ -84,18 +84,6 @@ class RepositoryReader:
                         found[ref] = self.resolve(ref)
                     except StoreError:
                         found[ref] = None
-        return found
-
-    def every_ref(self) -> dict[str, str | None]:
-        """Return all refs, those of remotes and mirrors too, by their path below ``refs``; None as in ``refs``."""
-        top = os.path.join(self.path, "refs")
-        found: dict[str, str | None] = {}
-        for folder, _folders, names in os.walk(top):
-            for path in (os.path.join(folder, name) for name in names):
-                try:
-                    found[os.path.relpath(path, top)] = _read_ref(path)
-                except StoreError:
-                    found[os.path.relpath(path, top)] = None
         return found
 
     def metadata(self, commit: str) -> dict[str, str]:
@@ -168,31 +156,16 @@ class RepositoryReader:
         node, reached = self.root(commit), ""
         for name in _components(path):
             if node.meta is None:
-                self._check_no_link(node, reached, path)
+                if self._file_entry(node.checksum, reached).type == "l":
+                    raise InvalidInputError(
+                        f"'{reached}' in the image is a symbolic link: '{path}' is not read through it"
+                    )
                 return None
             found = self._children(node).get(name)
             if found is None:
                 return None
             node, reached = found, f"{reached}/{name}"
         return node
-
-    def _check_no_link(self, node: Node, reached: str, path: str) -> None:
-        if self._file_entry(node.checksum, reached).type == "l":
-            raise InvalidInputError(f"'{reached}' in the image is a symbolic link: '{path}' is not read through it")
-
-    def find_visible(self, commits: Sequence[str], path: str) -> Node | None:
-        """Return what ``commits``, lowest first, show together at ``path``, None when it is absent or hidden.
-
-        ``InvalidInputError`` when a parent of ``path`` is a symbolic link.
-        """
-        nodes, reached = [self.root(commit) for commit in reversed(commits)], ""
-        for name in _components(path):
-            if nodes and nodes[0].meta is None:
-                self._check_no_link(nodes[0], reached, path)
-                return None
-            layers = (self._children(node) for node in nodes)
-            nodes, reached = visible(layers, name, is_folder=lambda node: node.meta is not None), f"{reached}/{name}"
-        return nodes[0] if nodes else None
 
     def _walk(self, node: Node, path: str, *, depth: int) -> Iterator[Entry]:
         if node.meta is None:

@@ -30,9 +30,10 @@ from ._actions import (
     SwitchDeployment,
     WriteFile,
 )
+from ._deployment import Deployment, GeneratedFile, Inputs
 from ._diff import render_diff, shown, summary, switched_files
 from ._errors import InvalidInputError, NewerSchemaError
-from ._models import KEEP, Deployment, GeneratedFile, Inputs, Observed
+from ._models import KEEP, Observed
 from ._systemd_unit import enablement
 
 

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
+from ._deployment import Deployment, GeneratedFile, Inputs, deployment_id
 from ._errors import InvalidInputError
-from ._models import Deployment, GeneratedFile, HostFacts, Inputs, Paths, deployment_id
+from ._models import HostFacts, Paths
 from ._oci_image import ImageConfig
 from ._runtime_spec import bind_sources, default_runtime_spec, image_user, parse_runtime_spec
 from ._strict_json import load_json

@@ -18,8 +18,9 @@ import uuid
 from collections.abc import Container, Mapping
 from typing import Any, Callable
 
+from ._deployment import Value
 from ._errors import InvalidInputError
-from ._models import HostFacts, Value
+from ._models import HostFacts
 from ._strict_json import load_json
 
 FORCED = (

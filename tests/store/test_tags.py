@@ -13,14 +13,10 @@ from lab.image_builder import build_image, tar_files
 from store.pulling import NAME, actions, converge, request
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _images
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, Inputs
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
-    Deployment,
-    Inputs,
-    Observed,
-    Paths,
-)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Observed, Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
 
 TAGS = ["localhost/app:stable", "registry.example.com/app"]

@@ -13,17 +13,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import (
+    Deployment,
+    GeneratedFile,
+    Inputs,
+    Value,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import info_file
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
-    Deployment,
     FileState,
-    GeneratedFile,
     HostFacts,
-    Inputs,
     Observed,
     Paths,
     UnitState,
-    Value,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import ImageConfig
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import (

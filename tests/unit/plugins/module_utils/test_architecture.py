@@ -19,6 +19,7 @@ PURE = {
     "_actions",
     "_argspec",
     "_capabilities",
+    "_deployment",
     "_describe",
     "_diff",
     "_gvariant",

@@ -18,14 +18,10 @@ from typing import Any
 import pytest
 from unit.plugins.module_utils.builders import content
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, Inputs
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import parse_info, render_info
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
-    Deployment,
-    HostFacts,
-    Inputs,
-    Paths,
-)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import HostFacts, Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import ImageConfig
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import (
     ExportsManifest,

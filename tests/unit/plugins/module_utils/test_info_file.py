@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.plugins.module_utils.builders import deployment, image_files, inputs, json_values, utf8_text
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import SCHEMA, Deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     NewerSchemaError,
@@ -24,7 +25,6 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._i
     parse_info,
     render_info,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import SCHEMA, Deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import ExportsManifest
 
 NO_SERVICE = image_files(manifest=ExportsManifest(no_container_service=True))

@@ -9,14 +9,16 @@ from __future__ import annotations
 import pytest
 from unit.plugins.module_utils.builders import deployment, installed, nothing, with_file
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import (
+    GeneratedFile,
+    deployment_id,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
     BrokenSlot,
     FileState,
-    GeneratedFile,
     Observed,
     Paths,
     UnitState,
-    deployment_id,
 )
 
 

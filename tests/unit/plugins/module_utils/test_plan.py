@@ -28,13 +28,13 @@ from unit.plugins.module_utils.builders import (
 )
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._actions import StartUnit
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     NewerSchemaError,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
     BrokenSlot,
-    Deployment,
     FileState,
     Observed,
 )

@@ -28,11 +28,10 @@ from unit.plugins.module_utils.builders import (
 from unit.plugins.module_utils.host_model import apply
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _actions as actions
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, Inputs
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
     BrokenSlot,
-    Deployment,
     FileState,
-    Inputs,
     Observed,
     UnitState,
 )

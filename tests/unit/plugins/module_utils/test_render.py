@@ -28,8 +28,9 @@ from unit.plugins.module_utils.builders import (
     utf8_text,
 )
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Deployment, Paths
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import (
     ExportsManifest,
     ImageFiles,
