@@ -116,6 +116,7 @@ class Deployment:
     ``values`` are all values that rendering used, secret ones among them; ``created`` is in seconds since the epoch.
     ``unit_options`` (section to key to value or values) and ``created_directories`` (those that host files needed and the host
     lacked) belong to the container as it is on the host: they are no part of the id.
+    ``warnings`` are what a user should know of how it was made; they are not recorded.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Deployment:
     host_files: tuple[HostFile, ...] = ()
     unit_options: UnitOptions = field(default_factory=dict)
     created_directories: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def user_values(self) -> dict[str, Value]:

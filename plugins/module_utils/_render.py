@@ -9,6 +9,7 @@ Deterministic: ids, clock and host facts are arguments. The same image, values a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
@@ -108,33 +109,22 @@ def render(
     fit to run.
     """
     _check_supported(image, files)
-    paths, directory = target.paths, target.paths.slot(target.slot)
+    paths = target.paths
     unit_template = files.service_template if files.service_template is not None else DEFAULT_UNIT_TEMPLATE
     values = _all_values(image=image, files=files, inputs=inputs, target=target, facts=facts, unit=unit_template)
-    own = {*FORCED, *files.manifest.default_values} - set(inputs.values)
     has_service = not files.manifest.no_container_service
     _check_missing(files, unit_template if has_service else "", values)
-    config = _render_config(image, files, values, paths.name)
-    missing = find_missing(bind_sources(parse_runtime_spec(config, file=_config_name(files))))
-    if files.tmpfiles_template is not None:
-        tmpfiles = substitute_tmpfiles(files.tmpfiles_template, values, trusted=own)
-    else:
-        tmpfiles = default_tmpfiles(missing, uid=facts.uid, gid=facts.gid)
-    generated = [GeneratedFile(path=f"{directory}/config.json", content=config, mode=0o600)]
-    if tmpfiles:
-        generated.append(GeneratedFile(path=f"{directory}/{paths.tmpfiles_copy}", content=tmpfiles, mode=0o644))
-        generated.append(GeneratedFile(path=paths.tmpfiles, content=tmpfiles, mode=0o644))
-    if has_service:
-        unit = substitute_unit(unit_template, values, trusted=own)
-        drop_in = render_drop_in(paths=paths, runtime=inputs.runtime, unit=unit, has_tmpfiles=bool(tmpfiles))
-        generated.append(GeneratedFile(path=f"{directory}/{paths.unit_name}", content=unit, mode=0o644))
-        generated.append(GeneratedFile(path=paths.unit, content=unit, mode=0o644))
-        generated.append(GeneratedFile(path=paths.drop_in, content=drop_in, mode=0o644))
+    _check_secrets(unit_template if has_service else "", inputs)
+    scene = _Scene(image, files, inputs, target, facts, find_missing, unit_template if has_service else None, values)
+    generated, warnings = _generate(scene, masked=frozenset())
+    if inputs.secrets:
+        masked = _generate(scene, masked=frozenset(inputs.secrets))[0]
+        generated = [_with_mask(file, shown) for file, shown in zip(generated, masked)]
     return Deployment(
         name=paths.name,
         slot=target.slot,
-        directory=directory,
-        id=deployment_id(inputs.manifest_digest, tuple(generated), directory),
+        directory=paths.slot(target.slot),
+        id=deployment_id(inputs.manifest_digest, tuple(generated), paths.slot(target.slot)),
         image=image.name,
         image_id=image.image_id,
         image_commit=image.commit,
@@ -145,7 +135,62 @@ def render(
         use_links=files.manifest.use_links,
         files=tuple(generated),
         created=target.created,
+        warnings=warnings,
     )
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """All that the files of a deployment are made from; ``unit`` is the template, None without a service."""
+
+    image: ImageIdentity
+    files: ImageFiles
+    inputs: Inputs
+    target: Target
+    facts: HostFacts
+    find_missing: FindMissing
+    unit: str | None
+    values: Mapping[str, Any]
+
+
+def _generate(scene: _Scene, *, masked: frozenset[str]) -> tuple[list[GeneratedFile], tuple[str, ...]]:
+    """Return the files, with a mask for the values of the names in ``masked``, and warnings."""
+    files, paths, values = scene.files, scene.target.paths, scene.values
+    directory = paths.slot(scene.target.slot)
+    own = {*FORCED, *files.manifest.default_values} - set(scene.inputs.values) - set(scene.inputs.secrets)
+    config, warnings = _render_config(scene, masked=masked)
+    missing = scene.find_missing(bind_sources(parse_runtime_spec(config, file=_config_name(files))))
+    if files.tmpfiles_template is not None:
+        tmpfiles = substitute_tmpfiles(files.tmpfiles_template, values, trusted=own, masked=masked)
+    else:
+        tmpfiles = default_tmpfiles(missing, uid=scene.facts.uid, gid=scene.facts.gid)
+    secret = bool(variables(files.tmpfiles_template or "") & set(scene.inputs.secrets))
+    generated = [GeneratedFile(path=f"{directory}/config.json", content=config, mode=0o600)]
+    if tmpfiles:
+        mode = 0o600 if secret else 0o644
+        generated.append(GeneratedFile(path=f"{directory}/{paths.tmpfiles_copy}", content=tmpfiles, mode=mode))
+        generated.append(GeneratedFile(path=paths.tmpfiles, content=tmpfiles, mode=mode))
+    if scene.unit is not None:
+        unit = substitute_unit(scene.unit, values, trusted=own)
+        drop_in = render_drop_in(paths=paths, runtime=scene.inputs.runtime, unit=unit, has_tmpfiles=bool(tmpfiles))
+        generated.append(GeneratedFile(path=f"{directory}/{paths.unit_name}", content=unit, mode=0o644))
+        generated.append(GeneratedFile(path=paths.unit, content=unit, mode=0o644))
+        generated.append(GeneratedFile(path=paths.drop_in, content=drop_in, mode=0o644))
+    return generated, warnings
+
+
+def _with_mask(file: GeneratedFile, shown: GeneratedFile) -> GeneratedFile:
+    return file if file.content == shown.content else dataclasses.replace(file, masked=shown.content)
+
+
+def _check_secrets(unit_template: str, inputs: Inputs) -> None:
+    """Raise for a secret in a unit: systemd shows units to all users."""
+    names = sorted(variables(unit_template) & set(inputs.secrets))
+    if names:
+        raise InvalidInputError(
+            f"The image's service.template uses the secret values {', '.join(names)}, and systemd shows units to all users: give"
+            " them in 'values' if they may be seen, or use an image that has them in config.json"
+        )
 
 
 def template_variables(files: ImageFiles) -> dict[str, Any]:
@@ -176,7 +221,7 @@ def _all_values(
 ) -> dict[str, Any]:
     """Merge values: forced over the user's over the image's defaults over the host's."""
     name = target.paths.name
-    chosen = {**files.manifest.default_values, **inputs.values}
+    chosen = {**files.manifest.default_values, **inputs.values, **inputs.secrets}
     host = host_values(name=name, root=target.paths.root, facts=facts, user=chosen, recorded_uuid=target.recorded_uuid)
     values: dict[str, Any] = {**host, **chosen}
     values.update(DESTDIR=target.paths.slot(target.slot), NAME=name, HOST_UID=facts.uid, HOST_GID=facts.gid)
@@ -212,11 +257,14 @@ def _config_name(files: ImageFiles) -> str:
     return "config.json.template of the image" if files.config_template is not None else "config.json"
 
 
-def _render_config(image: ImageIdentity, files: ImageFiles, values: Mapping[str, Any], name: str) -> str:
-    """Return config.json: the image's own, else from its template, else from its OCI configuration."""
+def _render_config(scene: _Scene, *, masked: frozenset[str]) -> tuple[str, tuple[str, ...]]:
+    """Return config.json, the image's own, from its template, or from its OCI configuration; fitted to user and host."""
+    image, files = scene.image, scene.files
     if files.config is not None:
-        return files.config
-    if files.config_template is not None:
-        return substitute_json(files.config_template, values, file="config.json.template")
-    user = image_user(image.config.user or "", passwd=files.passwd or "", group=files.group or "")
-    return default_runtime_spec(image.config, user=user, hostname=name)
+        text = files.config
+    elif files.config_template is not None:
+        text = substitute_json(files.config_template, scene.values, file="config.json.template", masked=masked)
+    else:
+        user = image_user(image.config.user or "", passwd=files.passwd or "", group=files.group or "")
+        text = default_runtime_spec(image.config, user=user, hostname=scene.target.paths.name)
+    return text, ()

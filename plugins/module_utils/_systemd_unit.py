@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
+from ._deployment import GeneratedFile, UnitOptions
 from ._errors import InvalidInputError
 from ._models import ALSO_LINE, OWNER_LINE, Paths
 
@@ -15,6 +18,7 @@ from ._models import ALSO_LINE, OWNER_LINE, Paths
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _SLOT_SUFFIX = re.compile(r"\.[0-9]+\Z")
 _MAX_NAME = 200
+_OPTION_NAME = re.compile(r"(?:X-)?[A-Za-z][A-Za-z0-9]*\Z")
 
 DEFAULT_UNIT_TEMPLATE = """
 [Unit]
@@ -96,6 +100,58 @@ def render_drop_in(*, paths: Paths, runtime: str, unit: str, has_tmpfiles: bool)
         lines.append("Type=forking")
     lines += [f"ExecStopPost=-{runtime} delete --force {paths.name}", "SuccessExitStatus=143"]
     return "\n".join(lines) + "\n"
+
+
+def check_unit_options(options: Mapping[str, Any]) -> UnitOptions:
+    """Return the option ``unit_options`` as strings, without what is null and without sections that are empty.
+
+    A list stands for an option that is given several times. Raises ``InvalidInputError`` for what is no option of a unit.
+    """
+    checked: dict[str, dict[str, Any]] = {}
+    for section, entries in options.items():
+        if not _OPTION_NAME.match(section) or not isinstance(entries, dict):
+            raise InvalidInputError(
+                f"unit_options: '{section}' has to be the name of a section, such as 'Service', with a dictionary of its options"
+            )
+        for key, value in entries.items():
+            if not isinstance(key, str) or not _OPTION_NAME.match(key):
+                raise InvalidInputError(f"unit_options: '{key}' in '{section}' is not the name of an option of a unit")
+            if value is not None:
+                texts = [
+                    _option_text(item, where=f"{section}.{key}")
+                    for item in (value if isinstance(value, list) else [value])
+                ]
+                checked.setdefault(section, {})[key] = texts if isinstance(value, list) else texts[0]
+    return checked
+
+
+def _option_text(value: Any, *, where: str) -> str:
+    """Return a value as a unit has it: ``true`` and ``false`` for booleans (systemd.syntax(7)), numbers as they are."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, (str, int, float)):
+        raise InvalidInputError(
+            f"unit_options: the value of '{where}' has to be text, a number, a boolean, or a list of them"
+        )
+    text = str(value)
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text) or text.endswith("\\"):
+        raise InvalidInputError(
+            f"unit_options: the value of '{where}' holds a control character or ends in a backslash, which would begin"
+            " another line of the unit"
+        )
+    return text
+
+
+def render_unit_options(options: UnitOptions, *, paths: Paths) -> GeneratedFile | None:
+    """Return the drop-in with the user's own options; None when there are none."""
+    if not options:
+        return None
+    lines = ["# Made by the Ansible collection projectatomic.system_containers; changes are overwritten."]
+    for section, entries in sorted(options.items()):
+        lines.append(f"[{section}]")
+        for key, value in sorted(entries.items()):
+            lines += [f"{key}={text}" for text in (value if isinstance(value, list) else [value])]
+    return GeneratedFile(path=paths.unit_options, content="\n".join(lines) + "\n", mode=0o644)
 
 
 def settings(unit: str, section: str) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Container, Mapping
 from typing import Any, Callable
 
-from ._deployment import Value
+from ._deployment import MASK, Value
 from ._errors import InvalidInputError
 from ._models import HostFacts
 from ._strict_json import load_json
@@ -58,22 +58,22 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _UUID_NAMESPACE = uuid.UUID("6c1a5c1e-9a37-5d1b-8f0e-2f5d8f0c7a41")
 
 
-def check_user_values(values: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the values that a user set, without those that are null, which means unset.
+def check_user_values(values: Mapping[str, Any], *, option: str = "values") -> dict[str, Value]:
+    """Return the values that a user set with ``option``, without those that are null, which means unset.
 
     Raises ``InvalidInputError`` for a name that no template can use, a variable that is always computed, and a value
     that JSON cannot hold.
     """
     forced = sorted(set(values) & set(FORCED))
     if forced:
-        raise InvalidInputError(f"values: {_quoted(forced)} cannot be set, as it is always computed: take it out")
+        raise InvalidInputError(f"{option}: {_quoted(forced)} cannot be set, as it is always computed: take it out")
     checked: dict[str, Value] = {}
     for name, value in values.items():
         if not isinstance(name, str) or not _VARIABLE_NAME.match(name):
-            raise InvalidInputError(f"values: '{name}' is not a variable name: use letters, digits and '_'")
+            raise InvalidInputError(f"{option}: '{name}' is not a variable name: use letters, digits and '_'")
         if value is None:
             continue
-        _check_value(name, value)
+        _check_value(name, value, option=option)
         checked[name] = value
     return checked
 
@@ -127,16 +127,19 @@ def raw_json(value: Any, *, before: str, after: str) -> str:
     return f"{leading}{elements}{trailing}"
 
 
-def substitute_json(template: str, values: Mapping[str, Any], *, file: str) -> str:
+def substitute_json(template: str, values: Mapping[str, Any], *, file: str, masked: Container[str] = ()) -> str:
     """Fill a JSON template; inside a JSON string a value is escaped, elsewhere it stands as it is.
 
     A raw value must be JSON by itself where it stands between other JSON, so that it can add elements but never
-    close what surrounds it. Raises ``InvalidInputError`` that names ``file``, also when the result is not JSON.
+    close what surrounds it. A mask stands for the values of the names in ``masked``. Raises ``InvalidInputError`` that
+    names ``file``, also when the result is not JSON.
     """
     inside = _string_mask(template)
 
     def put(name: str, match: re.Match[str]) -> str:
         value = values[name]
+        if name in masked:
+            return MASK if inside(match.start()) else json.dumps(MASK)
         if inside(match.start()):
             if isinstance(value, (list, dict)):
                 raise InvalidInputError(f"{file}: the value of '{name}' stands inside of a JSON string: give text")
@@ -180,15 +183,18 @@ def substitute_unit(template: str, values: Mapping[str, Any], *, trusted: Contai
     return _substitute(template, put, file=file)
 
 
-def substitute_tmpfiles(template: str, values: Mapping[str, Any], *, trusted: Container[str] = ()) -> str:
-    """Fill a template of tmpfiles.d(5), so that a value stays within its field; ``trusted`` as for units.
+def substitute_tmpfiles(
+    template: str, values: Mapping[str, Any], *, trusted: Container[str] = (), masked: Container[str] = ()
+) -> str:
+    """Fill a template of tmpfiles.d(5), so that a value stays within its field; ``trusted`` as for units, ``masked`` as in
+    JSON.
 
     Only the last field, the argument, may hold white space, quotes and backslashes.
     """
     file = "tmpfiles.template"
 
     def put(name: str, match: re.Match[str]) -> str:
-        text = _line_text(values[name], name=name, file=file)
+        text = MASK if name in masked else _line_text(values[name], name=name, file=file)
         in_argument = len(f"{_line_before(template, match)}x".split(maxsplit=6)) > 6
         if not in_argument and re.search(r"[\s\"'\\]", text):
             raise InvalidInputError(
@@ -265,12 +271,12 @@ def _check_raw_json(text: str, *, name: str, file: str) -> None:
     )
 
 
-def _check_value(name: str, value: Any) -> None:
+def _check_value(name: str, value: Any, *, option: str) -> None:
     try:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
     except (TypeError, ValueError) as exc:
         raise InvalidInputError(
-            f"values: '{name}' cannot be used ({exc}): give text, a number, a boolean or null"
+            f"{option}: '{name}' cannot be used ({exc}): give text, a number, a boolean or null"
         ) from exc
 
 
