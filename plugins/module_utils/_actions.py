@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Union
 
-from ._deployment import Deployment, GeneratedFile
+from ._deployment import Deployment, GeneratedFile, HostFile
+from ._models import Journal
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,28 @@ class RemoveImage:
 
     def __str__(self) -> str:
         return f"remove image {self.ref}"
+
+
+@dataclass(frozen=True)
+class BeginChange:
+    """Record what is about to be done, so that the next run finishes it after a crash."""
+
+    path: str
+    journal: Journal
+
+    def __str__(self) -> str:
+        return ""  # of no interest to users
+
+
+@dataclass(frozen=True)
+class EndChange:
+    """Remove the record: all is done. ``finished`` names a change of an earlier run that needed nothing else."""
+
+    path: str
+    finished: str = ""
+
+    def __str__(self) -> str:
+        return f"finish the interrupted {self.finished}" if self.finished else ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +138,49 @@ class RemoveFile:
 
     def __str__(self) -> str:
         return f"remove {self.path}"
+
+
+@dataclass(frozen=True)
+class InstallHostFile:
+    """Put a file or link of an image on the host; its content is in the deployment's directory unless it was rendered."""
+
+    file: HostFile
+    directory: str
+
+    def __str__(self) -> str:
+        return f"install host file {self.file.path}"
+
+
+@dataclass(frozen=True)
+class RemoveHostFile:
+    """Remove a file or link that an image put on the host."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"remove host file {self.path}"
+
+
+@dataclass(frozen=True)
+class MakeHostDirectory:
+    """Make a directory with the owner and mode of ``origin`` in the deployment's root file system; None is root, 0755."""
+
+    path: str
+    directory: str
+    origin: str | None
+
+    def __str__(self) -> str:
+        return f"make directory {self.path}"
+
+
+@dataclass(frozen=True)
+class RemoveEmptyDirectory:
+    """Remove a directory of the host that was made for host files, if nothing is in it."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"remove empty directory {self.path}"
 
 
 @dataclass(frozen=True)
@@ -205,17 +272,28 @@ class DeleteRuntimeState:
         return f"delete stale runtime state of {self.name}"
 
 
+def shown(actions: Iterable[Action]) -> list[str]:
+    """Return actions as a result shows them."""
+    return [text for text in map(str, actions) if text]
+
+
 Action = Union[
     DiscardObjects,
     PullImage,
     TagImage,
     RemoveImage,
+    BeginChange,
+    EndChange,
     CheckoutDeployment,
     CheckoutUnrendered,
     RemoveDirectory,
     SwitchDeployment,
     WriteFile,
     RemoveFile,
+    InstallHostFile,
+    RemoveHostFile,
+    MakeHostDirectory,
+    RemoveEmptyDirectory,
     RemoveLeftover,
     DaemonReload,
     CreateTmpfiles,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from . import _actions as actions
-from . import _io, _runtime, _systemctl
+from . import _io, _journal, _runtime, _systemctl
 from ._deployment import Deployment
 from ._info_file import info_file
 from ._ostree import Repository
@@ -92,7 +92,14 @@ def _start(action: actions.StartUnit, context: Context) -> None:
     _systemctl.start(action.unit, ready_delay=context.ready_delay, ready_timeout=context.ready_timeout)
 
 
+def _begin(action: actions.BeginChange, context: Context) -> None:
+    os.makedirs(os.path.dirname(action.path), mode=0o755, exist_ok=True)
+    _journal.write_journal(action.path, action.journal)
+
+
 _HANDLERS: Mapping[type, Callable[[Any, Context], None]] = {
+    actions.BeginChange: _begin,
+    actions.EndChange: lambda action, context: _journal.remove_journal(action.path),
     actions.CheckoutDeployment: _check_out,
     actions.RemoveDirectory: lambda action, context: _io.remove_tree(action.path),
     actions.SwitchDeployment: _switch,

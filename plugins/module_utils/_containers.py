@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _apply
-from ._actions import ForgetFailure
+from ._actions import ForgetFailure, shown
 from ._deployment import Deployment, Inputs, Value
 from ._describe import describe_container
 from ._errors import InvalidInputError, ServiceError, SystemContainerError, message_of
@@ -23,19 +23,18 @@ from ._images import ImageOutcome, converge_image, stored_outcome
 from ._io import locked
 from ._models import Observed
 from ._observe import is_missing, observe_containers, observe_host
+from ._obstacles import check_conflicts, refuse_obstacles
 from ._oci_image import StoredImage
 from ._plan import (
     NOTHING_TO_DO,
     Desired,
     Plan,
-    check_conflicts,
     choose_deployment,
     choose_slot,
-    plan_absent,
     plan_container,
     plan_unrendered,
-    refuse_obstacles,
 )
+from ._plan_absent import plan_absent
 from ._render import ImageIdentity, Target, render
 from ._runtime import find_runtime
 from ._store import Store
@@ -76,7 +75,7 @@ class ContainerOutcome:
         plans = (self.image_plan, self.plan)
         results: dict[str, Any] = {
             "changed": any(plan.changed for plan in plans),
-            "actions": [str(action) for plan in plans for action in plan.actions],
+            "actions": shown(action for plan in plans for action in plan.actions),
             "diff": [entry for plan in plans for entry in plan.diff],
             "artifacts_known": self.artifacts_known,
         }

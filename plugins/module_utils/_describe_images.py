@@ -63,7 +63,7 @@ def describe_stored(repository: RepositoryReader, stored: StoredImage, *, used_b
     }
     try:
         config = read_config(repository, stored)
-        files = read_image_files(ImageTree(repository, layer_commits(repository, manifest)))
+        files = read_image_files(ImageTree(repository, layer_commits(repository, manifest)), digests=False)
         described.update(created=config.created, labels=dict(config.labels), variables=template_variables(files))
         described["platform"] = "/".join(part for part in (config.os, config.architecture, config.variant) if part)
     except SystemContainerError as exc:

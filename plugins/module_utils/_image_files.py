@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
+from ._deployment import HOSTFS
 from ._errors import InvalidInputError
+from ._host_files import SMALL_TEXT, ImageHostFile, digest_of, is_template, small_text
 from ._layer_tree import Placed, merge_layers
 from ._ostree_reader import RepositoryReader
 from ._render import ExportsManifest, ImageFiles, parse_exports_manifest
@@ -55,6 +58,15 @@ class ImageTree:
         except UnicodeDecodeError as exc:
             raise InvalidInputError(f"'{path}' of the image is not UTF-8 text: {exc}") from exc
 
+    def digest(self, listing: dict[str, Placed], path: str) -> tuple[str, str | None]:
+        """Return the SHA-256 (hex) of a regular file of a listing, and its text when it is a small one."""
+        placed = listing[path]
+        content = self._repository.stream(self._commits[placed.layer], path)
+        if placed.entry.size > SMALL_TEXT:
+            return digest_of(content), None
+        data = b"".join(content)
+        return digest_of([data]), small_text(data)
+
     def is_regular_file(self, path: str) -> bool:
         """Tell whether the image shows a regular file at ``path``."""
         folder, _slash, _name = path.rstrip("/").rpartition("/")
@@ -66,10 +78,14 @@ class ImageTree:
         return placed is not None and placed.entry.type == "-"
 
 
-def read_image_files(tree: ImageTree) -> ImageFiles:
-    """Return what the image brings under ``/exports``, and its user database when it brings no config.json."""
+def read_image_files(tree: ImageTree, *, digests: bool = True) -> ImageFiles:
+    """Return what the image brings under ``/exports``, and its user database when it brings no config.json.
+
+    Without ``digests`` host files are not read but for the templates among them.
+    """
     listing = tree.list("/exports")
     manifest = tree.read(listing, "/exports/manifest.json")
+    exports = parse_exports_manifest(manifest) if manifest is not None else ExportsManifest()
     config = tree.read(listing, "/exports/config.json")
     template = tree.read(listing, "/exports/config.json.template")
     passwd = group = None
@@ -81,16 +97,33 @@ def read_image_files(tree: ImageTree) -> ImageFiles:
         config_template=template,
         service_template=tree.read(listing, "/exports/service.template"),
         tmpfiles_template=tree.read(listing, "/exports/tmpfiles.template"),
-        manifest=parse_exports_manifest(manifest) if manifest is not None else ExportsManifest(),
+        manifest=exports,
         passwd=passwd,
         group=group,
-        has_host_files=_has_host_files(listing),
+        host_files=_read_host_files(tree, listing, exports, digests=digests),
     )
 
 
-def _has_host_files(listing: dict[str, Placed]) -> bool:
-    top = listing.get("/exports/hostfs")
-    return top is not None and (top.entry.type != "d" or any(path.startswith("/exports/hostfs/") for path in listing))
+def _read_host_files(
+    tree: ImageTree, listing: dict[str, Placed], manifest: ExportsManifest, *, digests: bool
+) -> tuple[ImageHostFile, ...]:
+    """Return what is below ``/exports/hostfs``; links in it are never followed."""
+    top = listing.get(HOSTFS)
+    if top is not None and top.entry.type != "d":
+        raise InvalidInputError(f"'{HOSTFS}' of the image is not a directory: rebuild the image with one, or without it")
+    found = []
+    for path in sorted(path for path in listing if path.startswith(HOSTFS + "/")):
+        entry = listing[path].entry
+        place = path[len(HOSTFS) :]
+        template = is_template(place, renames=manifest.rename_files, templates=manifest.templates)
+        file = ImageHostFile(place, entry.type, entry.mode, entry.uid, entry.gid, target=entry.target)
+        if entry.type == "-" and template:
+            file = dataclasses.replace(file, text=tree.read(listing, path))
+        elif entry.type == "-" and digests:
+            digest, text = tree.digest(listing, path)
+            file = dataclasses.replace(file, sha256=digest, text=text)
+        found.append(file)
+    return tuple(found)
 
 
 def missing_source(tree: ImageTree, *, source: str, destination: str) -> MissingSource:

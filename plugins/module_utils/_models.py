@@ -24,7 +24,11 @@ ALSO_LINE = "# Also: "
 
 @dataclass(frozen=True)
 class HostFileState:
-    """What is on the host at the place of a host file; ``sha256`` is of a file's content, ``target`` a link's."""
+    """What is on the host at the place of a host file; ``sha256`` is of a file's content, ``target`` a link's.
+
+    ``kind`` is ``-``, ``l``, ``d``, ``?`` for any other, and ``x`` when ``target``, on the way there, is no directory.
+    ``text`` is the content of a small text file, ``names`` is what a directory has in it.
+    """
 
     kind: str
     mode: int
@@ -32,6 +36,8 @@ class HostFileState:
     gid: int
     sha256: str | None = None
     target: str | None = None
+    text: str | None = field(default=None, repr=False)
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,7 +204,9 @@ class Observed:
     @property
     def exists(self) -> bool:
         """Whether anything of the container is on the host; a unit or file of the same name may be somebody else's."""
-        return bool(self.deployments or self.broken or self.has_link or self.leftovers) or self.owns_unit
+        return (
+            bool(self.deployments or self.broken or self.has_link or self.leftovers or self.journal) or self.owns_unit
+        )
 
     @property
     def unit_owner(self) -> str | None:
@@ -236,7 +244,12 @@ class Observed:
         """The existing files that belong to the container, without those in its slots."""
         recorded = {file.path for item in self.deployments for file in item.files}
         if self.owns_unit:
-            recorded |= {self.paths.unit, self.paths.drop_in, *_marked(self.files.get(self.paths.drop_in), ALSO_LINE)}
+            recorded |= {
+                self.paths.unit,
+                self.paths.drop_in,
+                self.paths.unit_options,
+                *_marked(self.files.get(self.paths.drop_in), ALSO_LINE),
+            }
         tmpfiles = self.files.get(self.paths.tmpfiles)
         copies = [state for path, state in self.files.items() if path.endswith(f"/{self.paths.tmpfiles_copy}")]
         if tmpfiles is not None and any(copy is not None and copy.content == tmpfiles.content for copy in copies):

@@ -17,6 +17,7 @@ from ._deployment import Deployment
 from ._errors import InvalidInputError, NewerSchemaError
 from ._info_file import parse_info
 from ._io import read_state, temporary_name
+from ._journal import read_journal
 from ._models import (
     BrokenSlot,
     FileState,
@@ -101,12 +102,13 @@ def _observe(paths: Paths, unit: UnitState) -> Observed:
         runtime_bundle=container_bundle(paths.name),
         enablement_links=tuple(sorted(glob.glob(f"/etc/systemd/system/*.*/{glob.escape(paths.unit_name)}"))),
         leftovers=_leftovers(paths),
+        journal=read_journal(paths.journal),
     )
 
 
 def _leftovers(paths: Paths) -> tuple[str, ...]:
     """Return what an interrupted run left beside the link, the slots and the files of the container."""
-    places = [paths.link, paths.unit, paths.drop_in, paths.tmpfiles]
+    places = [paths.link, paths.unit, paths.drop_in, paths.unit_options, paths.tmpfiles, paths.journal]
     found = [temporary_name(place) for place in places if os.path.lexists(temporary_name(place))]
     slot = re.compile(rf"\.{re.escape(paths.name)}\.[0-9]+\.(new|removed)\Z")
     with contextlib.suppress(OSError):
@@ -171,7 +173,7 @@ def _active_slot(
 
 
 def _observe_files(paths: Paths, slots: Sequence[Deployment | BrokenSlot]) -> dict[str, FileState | None]:
-    known = {paths.unit, paths.drop_in, paths.tmpfiles}
+    known = {paths.unit, paths.drop_in, paths.unit_options, paths.tmpfiles}
     for item in slots:
         known.update([f"{item.directory}/info", f"{item.directory}/{paths.tmpfiles_copy}"])
         if isinstance(item, Deployment):

@@ -31,6 +31,7 @@ LOWER_LINKS = "system-containers.lower-links"
 """Metadata of a layer that has hard links to files of the layers below it: which, and what they were."""
 
 COMMIT = re.compile(r"[0-9a-f]{64}\Z")
+_PIECE = 2**20
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
 _MODE = re.compile(r"^\s*mode\s*=\s*(\S+)\s*$", re.MULTILINE)
 
@@ -102,6 +103,17 @@ class RepositoryReader:
             return self._read(node.checksum, "file")
         kind = "a symbolic link" if node.meta is None else "a directory"
         raise InvalidInputError(f"'{path}' in the image is {kind}, not a regular file: it is not read")
+
+    def stream(self, commit: str, path: str) -> Iterator[bytes]:
+        """Yield the content of the regular file at ``path`` in pieces; ``InvalidInputError`` when there is none."""
+        node = self._find(commit, path)
+        if node is None or node.meta is not None or self._file_entry(node.checksum, path).type != "-":
+            raise InvalidInputError(f"'{path}' in the image is not a regular file: it is not read")
+        try:
+            with open(self.object_path(node.checksum, "file"), "rb") as stream:
+                yield from iter(lambda: stream.read(_PIECE), b"")
+        except OSError as exc:
+            raise StoreError(f"The OSTree repository '{self.path}' lacks object {node.checksum}.file: {exc}") from exc
 
     def ls(self, commit: str, path: str, *, recursive: bool = False) -> list[Entry] | None:
         """Return the entry at ``path`` and what is in it (with ``recursive``, all below), None when it is absent.

@@ -9,11 +9,13 @@ Nothing here touches the host. Check mode and diff mode show a plan, a normal ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
 from typing import Any
 
 from ._actions import (
     Action,
+    BeginChange,
     CheckoutDeployment,
     CheckoutUnrendered,
     CreateTmpfiles,
@@ -21,28 +23,32 @@ from ._actions import (
     DeleteRuntimeState,
     DisableUnit,
     EnableUnit,
-    ForgetFailure,
+    EndChange,
     RemoveDirectory,
     RemoveFile,
-    RemoveLeftover,
     StartUnit,
     StopUnit,
     SwitchDeployment,
     WriteFile,
 )
-from ._deployment import Deployment, GeneratedFile, Inputs
+from ._actions import shown as shown_actions
+from ._deployment import Deployment, GeneratedFile, Inputs, UnitOptions
 from ._diff import render_diff, shown, summary, switched_files
-from ._errors import InvalidInputError, NewerSchemaError
-from ._models import KEEP, Observed
-from ._systemd_unit import enablement
+from ._info_file import info_file
+from ._models import KEEP, Journal, Observed, Paths
+from ._obstacles import check_conflicts, refuse_obstacles
+from ._systemd_unit import enablement, is_unit_file, render_unit_options
 
 
 @dataclass(frozen=True)
 class Desired:
-    """What a task asks of a container besides its deployment; ``state`` as in the module's documentation."""
+    """What a task asks of a container besides its deployment; ``state`` as in the module's documentation, ``keep`` is how
+    many deployments stay, the active one included."""
 
     state: str
     enabled: bool
+    unit_options: UnitOptions = field(default_factory=dict)
+    keep: int = KEEP
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Plan:
         """Return the part of a module's result that every plan gives."""
         return {
             "changed": self.changed,
-            "actions": [str(action) for action in self.actions],
+            "actions": shown_actions(self.actions),
             "diff": list(self.diff),
         }
 
@@ -75,45 +81,12 @@ def choose_deployment(observed: Observed, inputs: Inputs) -> Deployment | None:
     return next((item for item in candidates if inputs.same_as(item.inputs)), None)
 
 
-def choose_slot(observed: Observed) -> int:
+def choose_slot(observed: Observed, *, keep: int = KEEP) -> int:
     """Return the slot for a new deployment: an empty one, else the one with the oldest inactive deployment."""
     created = {broken.slot: -1 for broken in observed.broken}
     created.update({item.slot: item.created for item in observed.deployments})
-    candidates = [slot for slot in range(KEEP) if slot != observed.active_slot]
+    candidates = [slot for slot in range(keep) if slot != observed.active_slot]
     return min(candidates, key=lambda slot: (slot in created, created.get(slot, 0), slot))
-
-
-def refuse_obstacles(observed: Observed) -> None:
-    """Raise when the container cannot be changed at all: by what is in its place, or what a newer version wrote."""
-    newer = next((broken for broken in observed.broken if broken.newer), None)
-    if newer is not None:
-        raise NewerSchemaError(f"The deployment '{newer.directory}' cannot be changed: {newer.reason}")
-    if observed.problem is not None:
-        raise InvalidInputError(observed.problem)
-
-
-def check_conflicts(observed: Observed) -> None:
-    """Raise ``InvalidInputError`` when the unit of the container would take the place of what is not its own."""
-    paths = observed.paths
-    way_out = "remove it, or give the container another name"
-    if observed.unit_owner not in (None, paths.link):
-        raise InvalidInputError(f"{paths.unit_name} belongs to the system container '{observed.unit_owner}': {way_out}")
-    if observed.runtime_bundle is not None and not observed.owns_runtime_state and not observed.exists:
-        raise InvalidInputError(
-            f"The runtime already has a container '{paths.name}' (from '{observed.runtime_bundle}') that is no system"
-            f" container: {way_out}"
-        )
-    if observed.files.get(paths.tmpfiles) is not None and paths.tmpfiles not in observed.own_files:
-        raise InvalidInputError(f"'{paths.tmpfiles}' exists and does not belong to a system container: {way_out}")
-    if observed.owns_unit:
-        return
-    if observed.files.get(paths.unit) is not None:
-        raise InvalidInputError(f"'{paths.unit}' exists and does not belong to a system container: {way_out}")
-    if observed.unit.load != "not-found":
-        raise InvalidInputError(
-            f"The host already has a unit {paths.unit_name} ({observed.unit.load}) that does not belong to a system"
-            f" container: {way_out}"
-        )
 
 
 def plan_container(desired: Desired, observed: Observed, target: Deployment) -> Plan:
@@ -144,7 +117,10 @@ def plan_container(desired: Desired, observed: Observed, target: Deployment) -> 
 
 @dataclass(frozen=True)
 class _Changes:
-    """What has to change: a ``new`` deployment, or one that is ``replaced`` by another, files, and the unit's state."""
+    """What has to change: a ``new`` deployment, or one that is ``replaced`` by another, files, and the unit's state.
+
+    ``surplus`` are the directories of deployments that are not kept any more.
+    """
 
     new: bool
     replaced: bool
@@ -155,16 +131,19 @@ class _Changes:
     enable: bool
     disable: bool
     delete_state: bool
+    surplus: tuple[str, ...]
 
 
 def _decide(desired: Desired, observed: Observed, target: Deployment) -> _Changes:
-    new = target not in observed.deployments
+    kept = _kept(observed, target)
+    new = kept is None
     replaced = new or observed.active_slot != target.slot
-    expected = (*target.files, *_recorded_info(observed, target))
+    expected = (*active_files(target, observed.paths), *_expected_info(observed, target, kept))
     damaged = tuple(file for file in expected if not _is_intact(file, observed))
-    wanted = {file.path for file in target.files}
+    wanted = {file.path for file in expected}
     obsolete = tuple(path for path in observed.own_files if path not in wanted)
-    stop, start = _run_changes(desired, observed, target, replaced=replaced, damaged=damaged)
+    renewed = replaced or (kept is not None and kept.inputs is not None and kept.unit_options != target.unit_options)
+    stop, start = _run_changes(desired, observed, target, renewed=renewed, damaged=damaged)
     enable, disable = _enablement(desired, observed, target)
     return _Changes(
         new=new,
@@ -176,12 +155,36 @@ def _decide(desired: Desired, observed: Observed, target: Deployment) -> _Change
         enable=enable,
         disable=disable,
         delete_state=observed.stale_runtime_state and (start or desired.state == "stopped"),
+        surplus=_surplus(desired, observed, target),
     )
+
+
+def _kept(observed: Observed, target: Deployment) -> Deployment | None:
+    """Return the deployment on the host that the target is; Atomic's active one has no id until it is taken over."""
+    for item in observed.deployments:
+        if item.slot == target.slot and (item.id == target.id or (not item.id and item.slot == observed.active_slot)):
+            return item
+    return None
+
+
+def active_files(target: Deployment, paths: Paths) -> tuple[GeneratedFile, ...]:
+    """Return the files of a deployment that is active: its own, and the drop-in with the user's options."""
+    options = render_unit_options(target.unit_options, paths=paths) if target.has_service else None
+    return target.files if options is None else (*target.files, options)
+
+
+def _surplus(desired: Desired, observed: Observed, target: Deployment) -> tuple[str, ...]:
+    """Return the directories of the oldest deployments, those beyond the ones to keep; the one left is never among them."""
+    emptied = {target.slot, observed.active_slot}
+    others = sorted((item for item in observed.deployments if item.slot not in emptied), key=lambda item: -item.created)
+    room = desired.keep - len({slot for slot in emptied if slot is not None})
+    return tuple(item.directory for item in others[max(room, 0) :])
 
 
 def _container_actions(changes: _Changes, observed: Observed, target: Deployment) -> tuple[Action, ...]:
     """Return the actions in order: all is prepared before the unit is stopped, and on disk before it is started."""
     paths, name = observed.paths, observed.paths.unit_name
+    journal = Journal(_operation(changes, observed), observed.was_running, _slots(observed, target))
     prepared = target.directory + "/" if changes.new else None  # files that come with the checkout
     written = [file for file in changes.damaged if prepared is None or not file.path.startswith(prepared)]
     tmpfiles = next((file.path for file in target.files if file.path == paths.tmpfiles), None)
@@ -189,7 +192,6 @@ def _container_actions(changes: _Changes, observed: Observed, target: Deployment
     switch = changes.new or observed.link_slot != target.slot
     reload = _changes_units(changes) or observed.own_unit.need_daemon_reload
     steps: list[tuple[bool, Action]] = [
-        (changes.new, CheckoutDeployment(target)),
         (changes.stop, StopUnit(name)),
         (changes.disable, DisableUnit(name)),
         (switch, SwitchDeployment(paths.link, target.directory)),
@@ -200,8 +202,23 @@ def _container_actions(changes: _Changes, observed: Observed, target: Deployment
         (changes.enable, EnableUnit(name)),
         (changes.delete_state, DeleteRuntimeState(target.name)),
         (changes.start, StartUnit(name, tmpfiles=None if retouched else tmpfiles)),
+        *((True, RemoveDirectory(directory)) for directory in changes.surplus),
     ]
-    return tuple(action for needed, action in steps if needed)
+    actions = tuple(action for needed, action in steps if needed)
+    if not actions:
+        return (EndChange(paths.journal, finished=observed.journal.operation),) if observed.journal else ()
+    prepare = (CheckoutDeployment(target),) if changes.new else ()
+    return (*prepare, BeginChange(paths.journal, journal), *actions, EndChange(paths.journal))
+
+
+def _operation(changes: _Changes, observed: Observed) -> str:
+    if not observed.exists:
+        return "install"
+    return "update" if changes.replaced else "change"
+
+
+def _slots(observed: Observed, target: Deployment) -> tuple[int, ...]:
+    return tuple(sorted({slot for slot in (observed.active_slot, target.slot) if slot is not None}))
 
 
 def plan_unrendered(desired: Desired, observed: Observed, *, image: str, inputs: Inputs) -> Plan:
@@ -227,45 +244,16 @@ def plan_unrendered(desired: Desired, observed: Observed, *, image: str, inputs:
     return Plan(tuple(actions), render_diff(observed, after, written={}, removed=()))
 
 
-def plan_absent(observed: Observed) -> Plan:
-    """Return what removes a container with all that belongs to it; its image stays in the store."""
-    if not observed.exists:
-        return NOTHING_TO_DO
-    refuse_obstacles(observed)
-    paths, unit = observed.paths, observed.own_unit
-    files = list(observed.own_files)
-    actions: list[Action] = []
-    if unit.running:
-        actions.append(StopUnit(paths.unit_name))
-    if observed.stale_runtime_state and not unit.running:
-        actions.append(DeleteRuntimeState(paths.name))
-    if unit.enabled:
-        actions.append(DisableUnit(paths.unit_name))
-    elif observed.owns_unit:
-        files += observed.enablement_links
-    actions += [RemoveFile(path) for path in files]
-    if any(_is_unit_file(path) for path in files) or (unit.load != "not-found" and unit.need_daemon_reload):
-        actions.append(DaemonReload())
-    if unit.active == "failed":
-        actions.append(ForgetFailure(paths.unit_name))
-    if observed.has_link:
-        actions.append(RemoveFile(paths.link))
-    directories = [item.directory for item in observed.deployments] + [item.directory for item in observed.broken]
-    actions += [RemoveDirectory(directory) for directory in sorted(directories)]
-    actions += [RemoveLeftover(path) for path in observed.leftovers]
-    return Plan(tuple(actions), render_diff(observed, {"state": "absent"}, written={}, removed=tuple(files)))
-
-
 def _run_changes(
-    desired: Desired, observed: Observed, target: Deployment, *, replaced: bool, damaged: tuple[GeneratedFile, ...]
+    desired: Desired, observed: Observed, target: Deployment, *, renewed: bool, damaged: tuple[GeneratedFile, ...]
 ) -> tuple[bool, bool]:
-    """Return (stop the unit, start the unit)."""
+    """Return (stop the unit, start the unit). One that ran before an interrupted change is to run again."""
     unit = observed.own_unit
     if not target.has_service:
         return unit.running, False
-    again = replaced or desired.state == "restarted" or _runs_from_damaged_config(observed, target, damaged)
+    again = renewed or desired.state == "restarted" or _runs_from_damaged_config(observed, target, damaged)
     if desired.state == "present":
-        return unit.running and again, unit.running and again
+        return unit.running and again, observed.was_running and (again or not unit.running)
     if desired.state == "stopped":
         return unit.running, False
     return unit.running and again, again or not unit.up
@@ -301,13 +289,15 @@ def _dangling_links(desired: Desired, observed: Observed) -> tuple[str, ...]:
     return observed.enablement_links
 
 
-def _recorded_info(observed: Observed, target: Deployment) -> tuple[GeneratedFile, ...]:
-    """Return a kept deployment's own record as it is: only its mode is checked, as it may hold secret values."""
-    path = f"{target.directory}/info"
-    found = observed.files.get(path)
-    if found is None or found.is_link or target not in observed.deployments:
+def _expected_info(observed: Observed, target: Deployment, kept: Deployment | None) -> tuple[GeneratedFile, ...]:
+    """Return the record as it has to be. One that says what it should stays as it is, only its mode is checked."""
+    if kept is None:
         return ()
-    return (GeneratedFile(path, found.content.decode("utf-8", "surrogateescape"), 0o600),)
+    file = info_file(target)
+    found = observed.files.get(file.path)
+    if kept != target or found is None or found.is_link:
+        return (file,)
+    return (dataclasses.replace(file, content=found.content.decode("utf-8", "surrogateescape")),)
 
 
 def _is_intact(file: GeneratedFile, observed: Observed) -> bool:
@@ -321,12 +311,8 @@ def _in_slot(path: str, observed: Observed) -> bool:
     return path.startswith(observed.paths.root + "/")
 
 
-def _is_unit_file(path: str) -> bool:
-    return path.startswith("/etc/systemd/system/")
-
-
 def _changes_units(changes: _Changes) -> bool:
-    return any(_is_unit_file(path) for path in (*changes.obsolete, *(file.path for file in changes.damaged)))
+    return any(is_unit_file(path) for path in (*changes.obsolete, *(file.path for file in changes.damaged)))
 
 
 def _bytes(file: GeneratedFile) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from ._deployment import Deployment, GeneratedFile, Inputs, deployment_id
 from ._errors import InvalidInputError
+from ._host_files import ImageHostFile, parse_renames, parse_templates
 from ._models import HostFacts, Paths
 from ._oci_image import ImageConfig
 from ._runtime_spec import bind_sources, default_runtime_spec, image_user, parse_runtime_spec
@@ -43,6 +44,8 @@ class ExportsManifest:
     default_values: Mapping[str, Any] = field(default_factory=dict)
     no_container_service: bool = False
     use_links: bool = True
+    rename_files: Mapping[str, str] = field(default_factory=dict)
+    templates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class ImageFiles:
     manifest: ExportsManifest = field(default_factory=ExportsManifest)
     passwd: str | None = None
     group: str | None = None
-    has_host_files: bool = False
+    host_files: tuple[ImageHostFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def parse_exports_manifest(text: str) -> ExportsManifest:
         default_values={name: value for name, value in defaults.items() if value is not None},
         no_container_service=data.get("noContainerService") is True,
         use_links=data.get("useLinks") is not False,
+        rename_files=parse_renames(data.get("renameFiles")),
+        templates=parse_templates(data.get("installedFilesTemplate")),
     )
 
 
@@ -205,7 +210,7 @@ def template_variables(files: ImageFiles) -> dict[str, Any]:
 
 def _check_supported(image: ImageIdentity, files: ImageFiles) -> None:
     unsupported = None
-    if files.has_host_files:
+    if files.host_files:
         unsupported = "brings files for the host (/exports/hostfs)"
     elif image.config.labels.get("atomic.run") == "once":
         unsupported = "is to be run once and removed (label atomic.run=once)"

@@ -62,6 +62,11 @@ def check_container_name(name: str) -> str:
     return name
 
 
+def is_unit_file(path: str) -> bool:
+    """Tell whether systemd reads the file at ``path`` as a unit or a part of one."""
+    return path.startswith("/etc/systemd/system/")
+
+
 def uses_pid_file(template: str) -> bool:
     """Tell whether a unit template asks for the detached form, by Atomic's rule: it names both variables."""
     return "$EXEC_STOPPOST" in template and "$PIDFILE" in template

@@ -202,4 +202,4 @@ def edited(observed: Observed, path: str, **changes: Any) -> Observed:
 
 def strings(actions: Iterable[object]) -> list[str]:
     """Return actions as a result shows them."""
-    return [str(action) for action in actions]
+    return [text for text in map(str, actions) if text]

@@ -142,7 +142,19 @@ def _forget_failure(observed: Observed, action: actions.ForgetFailure) -> Observ
     return _with_unit(observed, active="inactive", sub="dead", result="success")
 
 
+def _begin(observed: Observed, action: actions.BeginChange) -> Observed:
+    assert action.path == observed.paths.journal
+    return dataclasses.replace(observed, journal=action.journal)
+
+
+def _end(observed: Observed, action: actions.EndChange) -> Observed:
+    assert observed.journal is not None
+    return dataclasses.replace(observed, journal=None)
+
+
 _HANDLERS: dict[type, Callable[[Observed, Any], Observed]] = {
+    actions.BeginChange: _begin,
+    actions.EndChange: _end,
     actions.CheckoutDeployment: _check_out,
     actions.RemoveDirectory: _remove_directory,
     actions.SwitchDeployment: _switch,

@@ -38,16 +38,18 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._m
     FileState,
     Observed,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import (
-    Desired,
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._obstacles import (
     check_conflicts,
-    choose_deployment,
-    choose_slot,
-    plan_absent,
-    plan_container,
-    plan_unrendered,
     refuse_obstacles,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import (
+    Desired,
+    choose_deployment,
+    choose_slot,
+    plan_container,
+    plan_unrendered,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan_absent import plan_absent
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import ExportsManifest
 
 LINK = "/srv/containers/app"
@@ -622,5 +624,5 @@ def test_links_that_would_enable_a_lost_unit_again_go() -> None:
 
 
 def test_start_creates_what_tmpfiles_lists() -> None:
-    (start,) = plan_container(Desired("started", True), installed(A, unit=INACTIVE), A).actions
+    _begin, start, _end = plan_container(Desired("started", True), installed(A, unit=INACTIVE), A).actions
     assert start == StartUnit("app.service", tmpfiles=TMPFILES)

@@ -1,0 +1,277 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an image puts on the host: from the files below ``/exports/hostfs`` to host files with their final paths.
+
+``renameFiles`` and ``installedFilesTemplate`` of the image's manifest.json mean what they meant to Atomic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._deployment import HOSTFS, HostFile
+from ._errors import InvalidInputError
+from ._values import as_text, variables
+
+_MANIFEST = "/exports/manifest.json of the image"
+_PERMISSIONS = 0o1777
+SMALL_TEXT = 16 * 1024
+"""Bytes that a file may have to be shown as text in a diff."""
+
+_SETUID_SETGID = 0o6000
+
+
+@dataclass(frozen=True)
+class ImageHostFile:
+    """An entry below ``/exports/hostfs``; ``path`` is the one on the host, before any renaming.
+
+    ``kind`` is ``-`` (file), ``d`` or ``l`` (symbolic link), ``mode`` has the permission bits, ``sha256`` is of a file's
+    content, ``target`` a link's. ``text`` is the content of a template, and of a small text file.
+    """
+
+    path: str
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    sha256: str | None = None
+    target: str | None = None
+    text: str | None = field(default=None, repr=False)
+
+
+def parse_renames(data: Any) -> dict[str, str]:
+    """Return ``renameFiles`` of manifest.json: path to new path, which is a template. A directory takes along what is in it.
+
+    Raises ``InvalidInputError`` for what is not of that form.
+    """
+    renames = {} if data is None else data
+    if not isinstance(renames, dict) or not all(isinstance(value, str) for value in renames.values()):
+        raise InvalidInputError(f"{_MANIFEST}: renameFiles is not an object of paths: give text for every path")
+    return {_checked_path(path, where="renameFiles"): value for path, value in renames.items()}
+
+
+def parse_templates(data: Any) -> tuple[str, ...]:
+    """Return ``installedFilesTemplate`` of manifest.json: the files that are templates, by their path before or after renaming.
+
+    Raises ``InvalidInputError`` for what is not of that form.
+    """
+    templates = [] if data is None else data
+    if not isinstance(templates, list) or not all(isinstance(path, str) for path in templates):
+        raise InvalidInputError(f"{_MANIFEST}: installedFilesTemplate is not a list of paths")
+    return tuple(_checked_path(path, where="installedFilesTemplate") for path in templates)
+
+
+def is_template(path: str, *, renames: Mapping[str, str], templates: Sequence[str]) -> bool:
+    """Tell whether the manifest calls a file a template; ``renames`` are as written, so that no value decides."""
+    return path in templates or _renamed(path, renames) in templates
+
+
+def render_renames(renames: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
+    """Return ``renameFiles`` with the values filled in; ``InvalidInputError`` when one has no value or is no path."""
+    return {
+        path: _checked_path(_fill(place, values, file=f"renameFiles of {_MANIFEST}"), where="renameFiles")
+        for path, place in renames.items()
+    }
+
+
+def host_files(
+    entries: Sequence[ImageHostFile],
+    values: Mapping[str, Any],
+    *,
+    renames: Mapping[str, str],
+    templates: Sequence[str],
+    masked: Mapping[str, Any],
+) -> tuple[HostFile, ...]:
+    """Return what an image puts on the host, sorted by path; of directories only those with nothing in them.
+
+    ``masked`` are the values with secret ones replaced: a file that then reads otherwise holds a secret, and only its
+    owner gets at it. Setuid and setgid bits are dropped, see ``dropped_bits``. Raises ``InvalidInputError`` for a
+    rename or template of a file that is not there, for two that end at one path, and for a variable without a value.
+    """
+    _check_named(entries, renames, templates)
+    rendered = render_renames(renames, values)
+    parents = {folder for entry in entries for folder in parents_of(entry.path)}
+    found: dict[str, HostFile] = {}
+    for entry in entries:
+        _check_text(entry.path)
+        _check_text(entry.target or "")
+        if entry.kind == "d" and entry.path in parents:
+            continue
+        file = _host_file(entry, _renamed(entry.path, rendered))
+        if is_template(entry.path, renames=renames, templates=templates):
+            file = _filled(file, entry, values, masked)
+        other = found.setdefault(file.path, file)
+        if other.kind != "d" and other is not file:
+            raise InvalidInputError(
+                f"Two files of the image, '{other.origin}' and '{file.origin}', end at '{file.path}': mend renameFiles in its"
+                " manifest.json, or the values that it uses"
+            )
+        if file.kind != "d":
+            found[file.path] = file
+    return _without_parents(found)
+
+
+def dropped_bits(entries: Iterable[ImageHostFile]) -> tuple[str, ...]:
+    """Return the paths in the image of those that lose setuid or setgid bits."""
+    return tuple(f"{HOSTFS}{entry.path}" for entry in entries if entry.kind != "l" and entry.mode & _SETUID_SETGID)
+
+
+def atomic_host_files(checksums: Mapping[str, Any]) -> tuple[HostFile, ...]:
+    """Return the host files of a deployment that Atomic made, from ``installed-files-checksum`` of its ``info``.
+
+    It recorded no modes and owners (-1 here), and the checksum 0 for links and directories (kind ``?``); it wrote
+    ``/./NAME`` for what is in the root.
+    """
+    return tuple(
+        HostFile(
+            path=posixpath.normpath(path),
+            kind="-" if _is_sha256(checksum) else "?",
+            mode=-1,
+            uid=-1,
+            gid=-1,
+            sha256=checksum if _is_sha256(checksum) else None,
+        )
+        for path, checksum in sorted(checksums.items())
+        if path.startswith("/") and ".." not in path.split("/")
+    )
+
+
+def digest_of(pieces: Iterable[bytes]) -> str:
+    """Return the SHA-256 (hex) of content that comes in pieces."""
+    total = hashlib.sha256()
+    for piece in pieces:
+        total.update(piece)
+    return total.hexdigest()
+
+
+def small_text(content: bytes) -> str | None:
+    """Return the text of a file as a diff shows it, None when it is not UTF-8, not text, or not small."""
+    if len(content) > SMALL_TEXT or b"\0" in content:
+        return None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def parents_of(path: str) -> tuple[str, ...]:
+    """Return the directories that lead to an absolute path, the topmost first, without the root."""
+    names = path.split("/")[1:-1]
+    return tuple("/" + "/".join(names[: index + 1]) for index in range(len(names)))
+
+
+def _host_file(entry: ImageHostFile, path: str) -> HostFile:
+    return HostFile(
+        path=path,
+        kind=entry.kind,
+        mode=0o777 if entry.kind == "l" else entry.mode & _PERMISSIONS,
+        uid=entry.uid,
+        gid=entry.gid,
+        sha256=entry.sha256,
+        target=entry.target,
+        origin=HOSTFS + entry.path,
+    )
+
+
+def _filled(file: HostFile, entry: ImageHostFile, values: Mapping[str, Any], masked: Mapping[str, Any]) -> HostFile:
+    """Return a file with its template filled."""
+    if entry.kind != "-" or entry.text is None:
+        raise InvalidInputError(f"'{file.origin}' of the image is a template, but no file: mend installedFilesTemplate")
+    template = f"'{file.origin}' of the image"
+    content = _fill(entry.text, values, file=template)
+    shown = _fill(entry.text, {**values, **masked}, file=template)
+    secret = shown != content
+    return HostFile(
+        path=file.path,
+        kind="-",
+        mode=file.mode & 0o700 if secret else file.mode,
+        uid=file.uid,
+        gid=file.gid,
+        sha256=digest_of([content.encode("utf-8", "surrogateescape")]),
+        origin=file.origin,
+        content=content,
+        masked=shown if secret else None,
+    )
+
+
+def _fill(template: str, values: Mapping[str, Any], *, file: str) -> str:
+    missing = sorted(variables(template) - set(values))
+    if missing:
+        names = ", ".join(f"'{name}'" for name in missing)
+        raise InvalidInputError(f"{file} uses variables without a value: {names}: set them in 'values'")
+    try:
+        return string.Template(template).substitute({name: as_text(value) for name, value in values.items()})
+    except ValueError as exc:
+        raise InvalidInputError(
+            f"{file} has a '$' that starts no variable ({exc}): write '$$' for a dollar sign"
+        ) from exc
+
+
+def _places(path: str, renames: Mapping[str, str]) -> list[str]:
+    """Return every place that a path has while it is renamed, directory by directory: the last is where it ends."""
+    places, place = [], ""
+    for name in path.split("/")[1:]:
+        place = f"{place}/{name}"
+        places.append(place)
+        if place in renames:
+            place = renames[place]
+            places.append(place)
+    return places
+
+
+def _renamed(path: str, renames: Mapping[str, str]) -> str:
+    return _places(path, renames)[-1]
+
+
+def _check_named(entries: Sequence[ImageHostFile], renames: Mapping[str, str], templates: Sequence[str]) -> None:
+    """Raise when the manifest names a file that the image does not have."""
+    known = {place for entry in entries for place in (entry.path, *_places(entry.path, renames))}
+    for key, named in (("renameFiles", list(renames)), ("installedFilesTemplate", list(templates))):
+        absent = [path for path in named if path not in known]
+        if absent:
+            raise InvalidInputError(
+                f"{_MANIFEST}: {key} names '{absent[0]}', which is not below {HOSTFS} of the image: take it out, or add the file"
+            )
+
+
+def _checked_path(path: str, *, where: str) -> str:
+    """Return an absolute path without ``.``, ``//`` and a slash at its end."""
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if not path.startswith("/") or ".." in names or not names or "\0" in path:
+        raise InvalidInputError(
+            f"{_MANIFEST}: {where} has '{path}', which is no path of a file on the host: give an absolute one without '..'"
+        )
+    return "/" + "/".join(names)
+
+
+def _check_text(name: str) -> None:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise InvalidInputError(
+            f"The image has {ascii(name)} below {HOSTFS}, which is not UTF-8: give the file, or the link's target, another name"
+        ) from exc
+
+
+def _without_parents(found: Mapping[str, HostFile]) -> tuple[HostFile, ...]:
+    """Return the files sorted by path, without directories that others are in; anything else is no parent."""
+    parents = {folder for path in found for folder in parents_of(path)}
+    for path in sorted(parents & set(found)):
+        if found[path].kind != "d":
+            below = next(other for other in sorted(found) if path in parents_of(other))
+            raise InvalidInputError(
+                f"The image puts '{path}' on the host, which is no directory, and '{below}' below it: mend renameFiles in its"
+                " manifest.json, or the values that it uses"
+            )
+    return tuple(found[path] for path in sorted(found) if path not in parents)
+
+
+def _is_sha256(checksum: Any) -> bool:
+    return isinstance(checksum, str) and len(checksum) == 64

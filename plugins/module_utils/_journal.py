@@ -1,0 +1,48 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The record of a change that is under way, beside the container's link: what a crash leaves is finished by the next run."""
+
+from __future__ import annotations
+
+import json
+
+from ._errors import InvalidInputError
+from ._io import read_state, remove_file, sync_directory, write_file
+from ._models import Journal
+
+_SCHEMA = 1
+
+
+def write_journal(path: str, journal: Journal) -> None:
+    """Write the record, and have it on disk before anything else is changed."""
+    content = {
+        "schema": _SCHEMA,
+        "operation": journal.operation,
+        "running": journal.running,
+        "slots": list(journal.slots),
+    }
+    write_file(path, json.dumps(content).encode("utf-8") + b"\n", mode=0o600)
+
+
+def remove_journal(path: str) -> None:
+    """Remove the record."""
+    remove_file(path)
+    sync_directory(path.rpartition("/")[0])
+
+
+def read_journal(path: str) -> Journal | None:
+    """Return the record, None when no change is under way.
+
+    One that cannot be read tells only that there was one: it is written in one step, so somebody changed it.
+    """
+    try:
+        state = read_state(path)
+        if state is None:
+            return None
+        content = json.loads(state.content)
+        slots = tuple(slot for slot in content["slots"] if isinstance(slot, int))
+        return Journal(str(content["operation"]), running=content["running"] is True, slots=slots)
+    except (InvalidInputError, ValueError, LookupError, TypeError):
+        return Journal("change", running=False)

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decide how a container is removed (pure)."""
+
+from __future__ import annotations
+
+from ._actions import (
+    Action,
+    BeginChange,
+    DaemonReload,
+    DeleteRuntimeState,
+    DisableUnit,
+    EndChange,
+    ForgetFailure,
+    RemoveDirectory,
+    RemoveFile,
+    RemoveLeftover,
+    StopUnit,
+)
+from ._diff import render_diff
+from ._models import Journal, Observed
+from ._obstacles import refuse_obstacles
+from ._plan import NOTHING_TO_DO, Plan
+from ._systemd_unit import is_unit_file
+
+
+def plan_absent(observed: Observed) -> Plan:
+    """Return what removes a container with all that belongs to it; its image stays in the store."""
+    if not observed.exists:
+        return NOTHING_TO_DO
+    refuse_obstacles(observed)
+    paths, unit = observed.paths, observed.own_unit
+    files = list(observed.own_files)
+    actions: list[Action] = [BeginChange(paths.journal, Journal("remove", running=False))]
+    if unit.running:
+        actions.append(StopUnit(paths.unit_name))
+    if observed.stale_runtime_state and not unit.running:
+        actions.append(DeleteRuntimeState(paths.name))
+    if unit.enabled:
+        actions.append(DisableUnit(paths.unit_name))
+    elif observed.owns_unit:
+        files += observed.enablement_links
+    actions += [RemoveFile(path) for path in files]
+    if any(is_unit_file(path) for path in files) or (unit.load != "not-found" and unit.need_daemon_reload):
+        actions.append(DaemonReload())
+    if unit.active == "failed":
+        actions.append(ForgetFailure(paths.unit_name))
+    if observed.has_link:
+        actions.append(RemoveFile(paths.link))
+    directories = [item.directory for item in observed.deployments] + [item.directory for item in observed.broken]
+    actions += [RemoveDirectory(directory) for directory in sorted(directories)]
+    actions += [RemoveLeftover(path) for path in observed.leftovers]
+    actions.append(EndChange(paths.journal))
+    return Plan(tuple(actions), render_diff(observed, {"state": "absent"}, written={}, removed=tuple(files)))
