@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Callable
 
 from . import _actions as actions
 from . import _io, _journal, _runtime, _systemctl
 from ._deployment import Deployment
 from ._info_file import info_file
+from ._models import Readiness
 from ._ostree import Repository
 from ._runtime_spec import has_user_namespace, parse_runtime_spec
 
@@ -23,14 +25,13 @@ from ._runtime_spec import has_user_namespace, parse_runtime_spec
 class Context:
     """What actions need besides themselves.
 
-    ``layers`` are the commits of the image's layers, lowest first; ``ready_delay`` and ``ready_timeout`` are in seconds.
+    ``layers`` are the commits of the image's layers, lowest first.
     """
 
     runtime: str
     repository: Repository
     layers: Sequence[str] = ()
-    ready_delay: float = 3.0
-    ready_timeout: float = 60.0
+    readiness: Readiness = field(default_factory=Readiness)
 
 
 def apply(plan: Sequence[actions.Action], context: Context) -> None:
@@ -89,7 +90,8 @@ def _stop(action: actions.StopUnit, context: Context) -> None:
 def _start(action: actions.StartUnit, context: Context) -> None:
     if action.tmpfiles is not None:
         _systemctl.create_tmpfiles(action.tmpfiles)
-    _systemctl.start(action.unit, ready_delay=context.ready_delay, ready_timeout=context.ready_timeout)
+    container = action.unit[: -len(".service")]
+    _systemctl.start(action.unit, context.readiness, health=partial(_runtime.health, context.runtime, container))
 
 
 def _begin(action: actions.BeginChange, context: Context) -> None:

@@ -7,58 +7,42 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from . import _apply
-from ._actions import ForgetFailure, shown
-from ._deployment import Deployment, Inputs, Value
+from ._actions import EndChange, ForgetFailure, shown
+from ._choice import Choice, Wanted, choose
+from ._deployment import Deployment, UnitOptions
 from ._describe import describe_container
 from ._errors import InvalidInputError, ServiceError, SystemContainerError, message_of
-from ._image_files import ImageTree, missing_source, read_image_files
-from ._image_request import ImageRequest, image_request
-from ._images import ImageOutcome, converge_image, stored_outcome
+from ._image_request import image_request
 from ._io import locked
-from ._models import Observed
-from ._observe import is_missing, observe_containers, observe_host
+from ._models import Observed, Readiness
+from ._observe import observe_containers
 from ._obstacles import check_conflicts, refuse_obstacles
-from ._oci_image import StoredImage
-from ._plan import (
-    NOTHING_TO_DO,
-    Desired,
-    Plan,
-    choose_deployment,
-    choose_slot,
-    plan_container,
-    plan_unrendered,
-)
+from ._plan import NOTHING_TO_DO, Desired, Plan, plan_container, plan_unrendered
 from ._plan_absent import plan_absent
-from ._render import ImageIdentity, Target, render
-from ._runtime import find_runtime
 from ._store import Store
-from ._stored_image import layer_commits, read_config
-from ._systemd_unit import check_container_name
-from ._tmpfiles import MissingSource, created_paths
+from ._stored_image import layer_commits
+from ._systemd_unit import check_container_name, check_unit_options
 from ._values import check_user_values
 
+_MAX_KEEP = 100
 _DAY = 86400.0
 _LOCK_FOLDER = "/run/system-containers"
 
 
 @dataclass(frozen=True)
 class ContainerRequest:
-    """What a task asks of a container; ``pull`` is ``missing``, ``always`` or ``never``, the delays are in seconds."""
+    """What a task asks of a container; ``rollback`` tells whether to go back when it does not become ready."""
 
     name: str
     desired: Desired
-    image: ImageRequest
-    image_name: str
-    values: Mapping[str, Value]
-    pull: str
-    ready_delay: float
-    ready_timeout: float
+    wanted: Wanted
+    readiness: Readiness
+    rollback: bool
 
 
 @dataclass(frozen=True)
@@ -69,6 +53,7 @@ class ContainerOutcome:
     observed: Observed
     image_plan: Plan = NOTHING_TO_DO
     artifacts_known: bool = True
+    warnings: tuple[str, ...] = ()
 
     def results(self) -> dict[str, Any]:
         """Return the module's result, the image's part first."""
@@ -79,6 +64,8 @@ class ContainerOutcome:
             "diff": [entry for plan in plans for entry in plan.diff],
             "artifacts_known": self.artifacts_known,
         }
+        if self.warnings:
+            results["warnings"] = list(self.warnings)
         if self.observed.exists:
             results["container"] = describe_container(self.observed)
         return results
@@ -91,15 +78,34 @@ def container_request(params: Mapping[str, Any]) -> ContainerRequest:
         raise InvalidInputError(
             f"ready_delay ({delay:g}) and ready_timeout ({timeout:g}) are seconds: the delay has to be less than the time-out"
         )
+    keep, options = params["keep"], check_unit_options(params["unit_options"] or {})
+    if not 2 <= keep <= _MAX_KEEP:
+        raise InvalidInputError(
+            f"keep: {keep} is not between 2 and {_MAX_KEEP}: an update needs the deployment before it, to go back to"
+        )
     return ContainerRequest(
         name=check_container_name(params["name"]),
-        desired=Desired(state=params["state"], enabled=params["enabled"]),
-        image=image_request(params["image"], params),
-        image_name=params["image"],
-        values=check_user_values(params["values"] or {}),
+        desired=Desired(params["state"], params["enabled"], unit_options=options, keep=keep),
+        wanted=_wanted(params, keep=keep, options=options),
+        readiness=Readiness(delay=delay, timeout=timeout, health_cmd=tuple(params["health_cmd"] or ())),
+        rollback=params["rollback_on_failure"],
+    )
+
+
+def _wanted(params: Mapping[str, Any], *, keep: int, options: UnitOptions) -> Wanted:
+    values = check_user_values(params["values"] or {})
+    secrets = check_user_values(params["secret_values"] or {}, option="secret_values")
+    return Wanted(
+        image=image_request(params["image"], params) if params["image"] is not None else None,
+        image_name=params["image"] or "",
+        values={name: value for name, value in values.items() if name not in secrets},
+        secrets=secrets,
+        mounts=(),
+        runtime=params["runtime"],
         pull=params["pull"],
-        ready_delay=delay,
-        ready_timeout=timeout,
+        keep=keep,
+        unit_options=options,
+        deployment=params["deployment"],
     )
 
 
@@ -110,21 +116,16 @@ def converge_container(store: Store, request: ContainerRequest, *, check_mode: b
         refuse_obstacles(observed)
         if not observed.exists:
             check_conflicts(observed)
-        runtime = find_runtime()
-        image = _image(store, request, check_mode=check_mode)
-        inputs = Inputs(manifest_digest=image.manifest_digest, values=request.values, runtime=runtime)
-        target = choose_deployment(observed, inputs)
-        if target is None:
-            if image.stored is None:
-                plan = plan_unrendered(request.desired, observed, image=request.image_name, inputs=inputs)
-                return ContainerOutcome(plan, observed, image.plan, artifacts_known=False)
-            target = _render(store, request, observed, stored=image.stored, inputs=inputs)
-        plan = plan_container(request.desired, observed, target)
+        choice = choose(store, request.wanted, observed, check_mode=check_mode)
+        image_plan = choice.image.plan if choice.image else NOTHING_TO_DO
+        if choice.target is None:
+            plan = plan_unrendered(request.desired, observed, image=request.wanted.image_name, inputs=choice.inputs)
+            return ContainerOutcome(plan, observed, image_plan, artifacts_known=False)
+        plan = plan_container(request.desired, observed, choice.target)
         if plan.actions and not check_mode:
-            context = _context(store, request, runtime, image.stored)
-            _apply_or_go_back(plan, observed, target, context, store)
+            _apply_or_go_back(plan, observed, request, choice, store)
             observed = _look(store, request.name)
-        return ContainerOutcome(plan, observed, image.plan)
+        return ContainerOutcome(plan, observed, image_plan, warnings=choice.target.warnings)
 
 
 def remove_container(store: Store, name: str, *, check_mode: bool) -> ContainerOutcome:
@@ -150,56 +151,18 @@ def _look(store: Store, name: str) -> Observed:
     return observe_containers(store.root, [name])[name]
 
 
-def _image(store: Store, request: ContainerRequest, *, check_mode: bool) -> ImageOutcome:
-    if request.pull == "never":
-        return stored_outcome(store.repository, request.image.name)
-    return converge_image(store.repository, request.image, refresh=request.pull == "always", check_mode=check_mode)
-
-
-def _render(
-    store: Store, request: ContainerRequest, observed: Observed, *, stored: StoredImage, inputs: Inputs
-) -> Deployment:
-    """Render the deployment that the inputs make of a stored image, in the slot that comes next."""
-    tree = ImageTree(store.repository, layer_commits(store.repository, stored.manifest))
-    active = observed.active
-    slot = choose_slot(observed)
-    identity = ImageIdentity(
-        name=request.image_name,
-        image_id=stored.docker_digest.partition(":")[2],
-        commit=stored.commit,
-        index_digest=stored.index_digest,
-        config=read_config(store.repository, stored),
-    )
-    recorded = active.values.get("UUID") if active and "UUID" not in active.user_values else None
-    listed = _generated_paths(active)
-
-    def find_missing(binds: Sequence[tuple[str, str]]) -> list[MissingSource]:
-        # What an earlier deployment's lines made exists by now, and is still needed after a boot.
-        return [
-            missing_source(tree, source=source, destination=destination)
-            for source, destination in binds
-            if source in listed or is_missing(source)
-        ]
-
-    return render(
-        image=identity,
-        files=read_image_files(tree),
-        inputs=inputs,
-        target=Target(paths=observed.paths, slot=slot, recorded_uuid=recorded, created=int(time.time())),
-        facts=observe_host(inputs.runtime),
-        find_missing=find_missing,
-    )
-
-
-def _apply_or_go_back(
-    plan: Plan, observed: Observed, target: Deployment, context: _apply.Context, store: Store
-) -> None:
+def _apply_or_go_back(plan: Plan, observed: Observed, request: ContainerRequest, choice: Choice, store: Store) -> None:
     """Apply the plan. When that fails, bring back what was there before, running or not, and raise the failure."""
+    target, context = choice.target, _context(store, request, choice)
+    if target is None:
+        return
     try:
         _apply.apply(plan.actions, context)
     except (SystemContainerError, OSError) as failure:
-        back = _plan_back(observed, _look(store, target.name), target)
+        back = _plan_back(observed, _look(store, target.name), target) if request.rollback else None
         if back is None:
+            if isinstance(failure, ServiceError):  # all was in place but for the service
+                _apply.apply([EndChange(observed.paths.journal)], context)
             raise
         try:
             _apply.apply(back.actions, context)
@@ -223,19 +186,21 @@ def _plan_back(observed: Observed, now: Observed, target: Deployment) -> Plan | 
         return None
     if now.active_slot == old.slot and now.link_slot == old.slot and now.own_unit.running == running:
         return None
-    back = plan_container(Desired("started" if running else "stopped", observed.own_unit.enabled), now, old)
+    desired = Desired("started" if running else "stopped", observed.own_unit.enabled, unit_options=old.unit_options)
+    back = plan_container(desired, now, old)
     if running or not old.has_service:
         return back
     return Plan((*back.actions, ForgetFailure(now.paths.unit_name)), back.diff)
 
 
-def _context(store: Store, request: ContainerRequest, runtime: str, stored: StoredImage | None) -> _apply.Context:
+def _context(store: Store, request: ContainerRequest, choice: Choice) -> _apply.Context:
+    target = choice.target
+    stored = choice.image.stored if choice.image else None
     return _apply.Context(
-        runtime=runtime,
+        runtime=target.inputs.runtime if target is not None and target.inputs else "runc",
         repository=store.repository,
         layers=layer_commits(store.repository, stored.manifest) if stored else (),
-        ready_delay=request.ready_delay,
-        ready_timeout=request.ready_timeout,
+        readiness=request.readiness,
     )
 
 
@@ -245,10 +210,3 @@ def _recorded_runtime(observed: Observed) -> str:
         if deployment.inputs is not None:
             return deployment.inputs.runtime
     return "runc"
-
-
-def _generated_paths(deployment: Deployment | None) -> set[str]:
-    if deployment is None:
-        return set()
-    suffix = f"/tmpfiles-{deployment.name}.conf"
-    return {path for file in deployment.files if file.path.endswith(suffix) for path in created_paths(file.content)}

@@ -256,7 +256,7 @@ def _check_text(name: str) -> None:
         name.encode("utf-8")
     except UnicodeEncodeError as exc:
         raise InvalidInputError(
-            f"The image has {ascii(name)} below {HOSTFS}, which is not UTF-8: give the file, or the link's target, another name"
+            f"The image has {name!a} below {HOSTFS}, which is not UTF-8: give the file, or the link's target, another name"
         ) from exc
 
 

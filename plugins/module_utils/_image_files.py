@@ -110,7 +110,9 @@ def _read_host_files(
     """Return what is below ``/exports/hostfs``; links in it are never followed."""
     top = listing.get(HOSTFS)
     if top is not None and top.entry.type != "d":
-        raise InvalidInputError(f"'{HOSTFS}' of the image is not a directory: rebuild the image with one, or without it")
+        raise InvalidInputError(
+            f"'{HOSTFS}' of the image is not a directory: rebuild the image with one, or without it"
+        )
     found = []
     for path in sorted(path for path in listing if path.startswith(HOSTFS + "/")):
         entry = listing[path].entry

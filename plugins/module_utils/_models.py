@@ -151,6 +151,16 @@ class Paths:
 
 
 @dataclass(frozen=True)
+class Readiness:
+    """When a started service counts as ready: ``delay`` and ``timeout`` are in seconds, ``health_cmd`` is run inside of the
+    container until it succeeds, if there is any."""
+
+    delay: float = 3.0
+    timeout: float = 60.0
+    health_cmd: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Journal:
     """A change that was under way: what was done, whether the service ran before, and the slots that it was about."""
 
@@ -270,8 +280,12 @@ def _marked(file: FileState | None, mark: str) -> list[str]:
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What rendering takes from the host; ``capabilities`` are those of its bounding set, in the kernel's order, ``selinux``
-    tells whether it is on."""
+    """What rendering takes from the host; ``capabilities`` are those of its bounding set, in the kernel's order.
+
+    ``selinux`` and ``apparmor`` tell whether they are on, ``cgroup2`` whether its cgroups are v2 alone. ``controllers`` are the
+    cgroup controllers that it has, None when that is not known. ``limits`` has the most that a service may get of a
+    resource (``RLIMIT_*``); missing: as much as it likes.
+    """
 
     uid: int
     gid: int
@@ -279,3 +293,7 @@ class HostFacts:
     machine_id: str
     capabilities: tuple[str, ...]
     selinux: bool = False
+    apparmor: bool = False
+    cgroup2: bool = True
+    controllers: frozenset[str] | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)

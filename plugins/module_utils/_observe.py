@@ -18,6 +18,7 @@ from ._errors import InvalidInputError, NewerSchemaError
 from ._info_file import parse_info
 from ._io import read_state, temporary_name
 from ._journal import read_journal
+from ._kernel import kernel_facts
 from ._models import (
     BrokenSlot,
     FileState,
@@ -63,12 +64,14 @@ def container_names(root: str) -> list[str]:
 
 def observe_host(runtime: str) -> HostFacts:
     """Return what rendering takes from the host."""
+    capabilities = _capabilities()
     return HostFacts(
         uid=os.getuid(),
         gid=os.getgid(),
         runtime=runtime,
         machine_id=_read_line("/etc/machine-id"),
-        capabilities=_capabilities(),
+        capabilities=capabilities,
+        **kernel_facts(capabilities),
     )
 
 
@@ -175,7 +178,7 @@ def _active_slot(
 def _observe_files(paths: Paths, slots: Sequence[Deployment | BrokenSlot]) -> dict[str, FileState | None]:
     known = {paths.unit, paths.drop_in, paths.unit_options, paths.tmpfiles}
     for item in slots:
-        known.update([f"{item.directory}/info", f"{item.directory}/{paths.tmpfiles_copy}"])
+        known.update(f"{item.directory}/{name}" for name in ("info", "config.json", paths.tmpfiles_copy))
         if isinstance(item, Deployment):
             known.update(file.path for file in item.files)
     return {path: read_state(path) for path in sorted(known)}

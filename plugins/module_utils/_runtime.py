@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
-from ._errors import MissingToolError
+from ._errors import CommandError, MissingToolError
 from ._runner import run
 
 # A fixed order, not PATH: the path is written into units, and must not depend on who runs the module.
@@ -48,6 +49,19 @@ def container_bundle(container: str) -> str | None:
 def delete_container(runtime: str, container: str) -> None:
     """Kill what is left of a container and delete the runtime's state of it."""
     run([runtime, "delete", "--force", container])
+
+
+def health(runtime: str, container: str, argv: Sequence[str], timeout: float) -> str | None:
+    """Run a command inside of a container; return None when it ends with 0, else what it said.
+
+    ``timeout`` is in seconds.
+    """
+    try:
+        done = run([runtime, "exec", container, *argv], timeout=timeout, check=False)
+    except CommandError as exc:
+        return str(exc)
+    said = (done.error_text or done.text.strip())[-1000:]
+    return None if done.rc == 0 else f"it ended with exit code {done.rc}" + (f": {said}" if said else "")
 
 
 def observe_runtime() -> dict[str, Any]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Callable, Union
 
 from ._errors import CommandError, ServiceError, SystemContainerError
-from ._models import UnitState
+from ._models import Readiness, UnitState
 from ._runner import run
 
 STOP_TIMEOUT = 300.0
@@ -35,6 +36,10 @@ _PROPERTIES = (
 _NOT_ACCOUNTED = 2**64 - 1
 _POLL = 0.1
 _JOURNAL_LINES = 15
+_HEALTH_POLL = 0.5
+
+HealthCheck = Callable[[Sequence[str], float], Union[str, None]]
+"""Runs a command inside of the container for at most some seconds: None when it succeeds, else what is wrong."""
 
 
 def show_units(units: Sequence[str]) -> dict[str, UnitState]:
@@ -91,20 +96,22 @@ def create_tmpfiles(path: str) -> None:
     run(["systemd-tmpfiles", "--create", path])
 
 
-def start(unit: str, *, ready_delay: float, ready_timeout: float) -> None:
+def start(unit: str, readiness: Readiness, *, health: HealthCheck) -> None:
     """Start ``unit`` and return when it is ready.
 
-    A unit of ``Type=notify`` is ready when systemd says so, any other once it stayed active for ``ready_delay``
-    seconds without a restart. Raises ``ServiceError`` with the last lines of its journal when that does not happen
-    within ``ready_timeout`` seconds.
+    A unit of ``Type=notify`` is ready when systemd says so, any other once it stayed active for the delay without a restart;
+    then ``health`` is asked until it has nothing to say. Raises ``ServiceError`` with the last lines of the unit's journal when
+    that does not happen in time.
     """
-    since = time.time()
+    since, deadline = time.time(), time.monotonic() + readiness.timeout
     forget_failure(unit)
     try:
         run(["systemctl", "start", "--no-block", "--", unit])
     except CommandError as exc:
         raise ServiceError(f"{unit} did not start: {exc.stderr or exc}{journal_tail(unit, since=since)}") from exc
-    reason = _wait_ready(unit, ready_delay=ready_delay, ready_timeout=ready_timeout)
+    reason = _wait_ready(unit, readiness, deadline=deadline)
+    if reason is None and readiness.health_cmd:
+        reason = _wait_healthy(unit, readiness, health, deadline=deadline)
     if reason:
         raise ServiceError(f"{unit} did not become ready: {reason}{journal_tail(unit, since=since)}")
 
@@ -141,10 +148,23 @@ def journal_tail(unit: str, *, since: float) -> str:
     return f"\nLast lines of its journal:\n{text}" if done.rc == 0 and text else ""
 
 
-def _wait_ready(unit: str, *, ready_delay: float, ready_timeout: float) -> str | None:
+def _wait_healthy(unit: str, readiness: Readiness, health: HealthCheck, *, deadline: float) -> str | None:
+    """Return None once the command says so, else what it said last; a service that ends meanwhile is not waited for."""
+    while True:
+        said = health(readiness.health_cmd, max(deadline - time.monotonic(), 1.0))
+        if said is None:
+            return None
+        state = show_units([unit])[unit]
+        if not state.up and not state.has_job:
+            return f"it was {state.active} ({state.sub}) while its health was checked"
+        if time.monotonic() + _HEALTH_POLL >= deadline:
+            return f"health_cmd '{' '.join(readiness.health_cmd)}' failed for {readiness.timeout:g} seconds: {said}"
+        time.sleep(_HEALTH_POLL)
+
+
+def _wait_ready(unit: str, readiness: Readiness, *, deadline: float) -> str | None:
     """Return None once the unit is ready, else why it is not."""
-    begin = time.monotonic()
-    stable_since, restarts = begin, None
+    stable_since, restarts = time.monotonic(), None
     while True:
         state = show_units([unit])[unit]
         now = time.monotonic()
@@ -157,12 +177,10 @@ def _wait_ready(unit: str, *, ready_delay: float, ready_timeout: float) -> str |
         if state.active != "active" or state.restarts != (state.restarts if restarts is None else restarts):
             stable_since = now
         restarts = state.restarts
-        if state.active == "active" and now - stable_since >= ready_delay:
+        if state.active == "active" and now - stable_since >= readiness.delay:
             return None
-        if now - begin >= ready_timeout:
-            return (
-                f"it was {state.active} ({state.sub}) after {ready_timeout:g} seconds, restarted {state.restarts} times"
-            )
+        if now >= deadline:
+            return f"it was {state.active} ({state.sub}) after {readiness.timeout:g} seconds, restarted {state.restarts} times"
         time.sleep(_POLL)
 
 

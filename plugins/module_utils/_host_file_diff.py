@@ -1,0 +1,87 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Show what becomes of host files: as text where they are small text, else by their digests; never a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ._deployment import MASK, Deployment, HostFile
+from ._diff import text_diff
+from ._host_file_plan import Found, HostFileChanges, matches
+from ._models import HostFileState
+
+
+def host_file_diff(
+    changes: HostFileChanges, *, deployments: Iterable[Deployment], found: Found, texts: Mapping[str, str]
+) -> tuple[dict[str, str], ...]:
+    """Return one entry of Ansible's diff for every host file and directory that is changed.
+
+    ``deployments`` are the kept ones, ``texts`` has the content of small text files by the SHA-256 of it: where one of the
+    two sides is not in it, both are shown by their digests.
+    """
+    records: dict[str, list[HostFile]] = {}
+    for file in (file for deployment in deployments for file in deployment.host_files):
+        records.setdefault(file.path, []).append(file)
+    known = {**{state.sha256: state.text for state in found.values() if state and state.sha256}, **texts}
+    entries = []
+    for path in changes.remove:
+        entries.append(_entry(path, found.get(path), None, records=records.get(path, ()), texts=known))
+    for path in changes.remove_directories:
+        entries.append(text_diff(header=path, before="directory\n", after=""))
+    for directory in changes.make:
+        entries.append(text_diff(header=directory.path, before="", after="directory\n"))
+    for action in changes.install:
+        path = action.file.path
+        entries.append(_entry(path, found.get(path), action.file, records=records.get(path, ()), texts=known))
+    return tuple(entry for entry in entries if entry["before"] != entry["after"])
+
+
+def _entry(
+    path: str,
+    state: HostFileState | None,
+    file: HostFile | None,
+    *,
+    records: Sequence[HostFile],
+    texts: Mapping[str | None, str | None],
+) -> dict[str, str]:
+    secret = any(item.masked is not None for item in (*records, *((file,) if file else ())))
+    before, after = _text_before(state, records, texts, secret=secret), _text_after(file, texts)
+    if None in (before, after):
+        before, after = f"sha256: {state.sha256 if state else None}\n", f"sha256: {file.sha256 if file else None}\n"
+    return text_diff(header=path, before=_headed(state, before), after=_headed(file, after))
+
+
+def _text_before(
+    state: HostFileState | None,
+    records: Sequence[HostFile],
+    texts: Mapping[str | None, str | None],
+    *,
+    secret: bool,
+) -> str | None:
+    """Return a file as it is on the host; one that has a secret only as recorded, without it."""
+    if state is None or state.kind != "-":
+        return ""
+    if secret:
+        record = next((item for item in records if matches(item, state)), None)
+        return _text_after(record, texts) if record and record.masked is not None else f"{MASK}\n"
+    return texts.get(state.sha256)
+
+
+def _text_after(file: HostFile | None, texts: Mapping[str | None, str | None]) -> str | None:
+    if file is None or file.kind != "-":
+        return ""
+    if file.content is not None:
+        return file.content if file.masked is None else file.masked
+    return texts.get(file.sha256)
+
+
+def _headed(item: HostFile | HostFileState | None, text: str | None) -> str:
+    """Return a text under the mode and the owner."""
+    if item is None:
+        return ""
+    if item.kind == "l":
+        return f"link to {item.target}\n"
+    return f"mode: {item.mode:04o}\nowner: {item.uid}:{item.gid}\n{text or ''}"
