@@ -30,6 +30,14 @@ PULL: dict[str, Any] = {
     "max_layer_ratio": {"type": "int", "default": 500},
 }
 
+MOUNT: dict[str, Any] = {
+    "destination": {"type": "str", "required": True},
+    "source": {"type": "str"},
+    "type": {"type": "str", "default": "bind"},
+    "options": {"type": "list", "elements": "str"},
+    "create": {"type": "str", "choices": ["directory", "file"]},
+}
+
 PULL_RULES: dict[str, Any] = {
     "required_together": [("username", "password")],
 }

@@ -11,19 +11,24 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from . import _host_file_io
 from ._deployment import Deployment, GeneratedFile, Inputs, Mount, UnitOptions, Value, deployment_id
 from ._errors import InvalidInputError
 from ._image_files import ImageTree, missing_source, read_image_files
+from ._image_paths import ImagePaths
 from ._image_request import ImageRequest
 from ._images import ImageOutcome, converge_image, stored_outcome
 from ._models import Observed
-from ._observe import is_missing, observe_host
+from ._mount_targets import check_mount_targets
+from ._mounts import check_mount_sources
+from ._observe import is_missing, kind_of, observe_host
 from ._oci_image import StoredImage
 from ._plan import choose_deployment, choose_slot
 from ._render import ImageIdentity, Target, render
 from ._runtime import find_runtime
+from ._runtime_spec import parse_runtime_spec
 from ._store import Store
 from ._stored_image import layer_commits, read_config
 from ._tmpfiles import MissingSource, created_paths
@@ -55,18 +60,22 @@ class Wanted:
 @dataclass(frozen=True)
 class Choice:
     """The deployment and what it is made from; ``target`` is None in check mode when its image is not stored, ``image`` what
-    converging the image gave, None for a kept deployment that was named."""
+    converging the image gave, None for a kept deployment that was named. ``texts`` are the target's small host files by the
+    SHA-256 of their content."""
 
     target: Deployment | None
     inputs: Inputs
     image: ImageOutcome | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def choose(store: Store, wanted: Wanted, observed: Observed, *, check_mode: bool) -> Choice:
     """Return the deployment that a container is to have; its image is pulled if that is asked for."""
     if wanted.image is None:
         target, inputs = _named(observed, wanted.deployment or "")
-        return Choice(_with_options(target, wanted), inputs)
+        return Choice(
+            _with_options(target, wanted), inputs, texts=_host_file_io.texts(target.host_files, target.directory)
+        )
     image = _image(store, wanted, wanted.image, check_mode=check_mode)
     inputs = Inputs(
         manifest_digest=image.manifest_digest,
@@ -76,12 +85,38 @@ def choose(store: Store, wanted: Wanted, observed: Observed, *, check_mode: bool
         secrets=wanted.secrets,
     )
     found = choose_deployment(observed, inputs)
+    texts = _host_file_io.texts(found.host_files, found.directory) if found is not None else {}
     if found is None and image.stored is not None:
-        found = _taken_over(store, wanted, observed, image.stored, inputs)
+        check_mount_sources(wanted.mounts, kind_of)
+        scene = _Scene(store, wanted, observed, image.stored, inputs)
+        found = _taken_over(scene)
         if found is None:
-            slot = choose_slot(observed, keep=wanted.keep)
-            found = _render(store, wanted, observed, image.stored, inputs, slot=slot, created=int(time.time()))
-    return Choice(_with_options(found, wanted) if found else None, inputs, image)
+            found = _render(scene, slot=choose_slot(observed, keep=wanted.keep), created=int(time.time()))
+        texts = scene.texts
+    return Choice(_with_options(found, wanted) if found else None, inputs, image, texts)
+
+
+class _Scene:
+    """What a deployment is rendered from: a stored image, and the container as it is."""
+
+    def __init__(self, store: Store, wanted: Wanted, observed: Observed, stored: StoredImage, inputs: Inputs) -> None:
+        self.wanted, self.observed, self.stored, self.inputs = wanted, observed, stored, inputs
+        commits = layer_commits(store.repository, stored.manifest)
+        self.tree, self.paths = ImageTree(store.repository, commits), ImagePaths(store.repository, commits)
+        self.files = read_image_files(self.tree)
+        self.identity = ImageIdentity(
+            name=wanted.image_name,
+            image_id=stored.docker_digest.partition(":")[2],
+            commit=stored.commit,
+            index_digest=stored.index_digest,
+            config=read_config(store.repository, stored),
+        )
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The small host files by the SHA-256 of their content."""
+        files = self.files.host_files
+        return {file.sha256: file.text for file in files if file.sha256 is not None and file.text is not None}
 
 
 def _with_options(target: Deployment, wanted: Wanted) -> Deployment:
@@ -116,28 +151,24 @@ def _runtime(name: str, observed: Observed) -> str:
     return path
 
 
-def _taken_over(
-    store: Store, wanted: Wanted, observed: Observed, stored: StoredImage, inputs: Inputs
-) -> Deployment | None:
+def _taken_over(scene: _Scene) -> Deployment | None:
     """Return the active deployment of Atomic's as one of this collection; None when it is not what is asked for.
 
     It is, when the image is the same and each value that Atomic recorded is what rendering would use. Its config.json stays
-    as it is when it means the same, or when the image does not say what it should be.
+    as it is when it means the same.
     """
-    active = observed.active
-    if active is None or active.inputs is not None or active.image_id != _image_id(stored):
+    active = scene.observed.active
+    if active is None or active.inputs is not None or active.image_id != scene.identity.image_id:
         return None
-    target = _render(store, wanted, observed, stored, inputs, slot=active.slot, created=active.created)
-    recorded = {name: value for name, value in active.values.items() if name not in _NOT_COMPARED}
-    if any(as_text(target.values.get(name)) != as_text(value) for name, value in recorded.items()):
-        return None
-    if set(target.values) - set(active.values) - set(_NOT_COMPARED):
+    target = _render(scene, slot=active.slot, created=active.created)
+    compared = (set(target.values) | set(active.values)) - set(_NOT_COMPARED)
+    if any(as_text(target.values.get(name)) != as_text(active.values.get(name)) for name in compared):
         return None
     config = f"{active.directory}/config.json"
-    found = observed.files.get(config)
+    found = scene.observed.files.get(config)
     text = found.content.decode("utf-8", "surrogateescape") if found is not None else None
     files = tuple(_adopted(file, text) if file.path == config else file for file in target.files)
-    identifier = deployment_id(inputs.manifest_digest, files, target.directory, host_files=target.host_files)
+    identifier = deployment_id(scene.inputs.manifest_digest, files, target.directory, host_files=target.host_files)
     return dataclasses.replace(target, files=files, id=identifier)
 
 
@@ -150,50 +181,31 @@ def _adopted(config: GeneratedFile, found: str | None) -> GeneratedFile:
     return dataclasses.replace(config, content=found) if same and found is not None else config
 
 
-def _render(
-    store: Store,
-    wanted: Wanted,
-    observed: Observed,
-    stored: StoredImage,
-    inputs: Inputs,
-    *,
-    slot: int,
-    created: int,
-) -> Deployment:
-    """Render the deployment that the inputs make of a stored image in a slot; ``created`` is in seconds since the epoch."""
-    tree = ImageTree(store.repository, layer_commits(store.repository, stored.manifest))
-    active = observed.active
-    identity = ImageIdentity(
-        name=wanted.image_name,
-        image_id=_image_id(stored),
-        commit=stored.commit,
-        index_digest=stored.index_digest,
-        config=read_config(store.repository, stored),
-    )
+def _render(scene: _Scene, *, slot: int, created: int) -> Deployment:
+    """Render a deployment in a slot; ``created`` is in seconds since the epoch."""
+    observed, active = scene.observed, scene.observed.active
     recorded = active.values.get("UUID") if active and "UUID" not in active.user_values else None
     listed = _listed_paths(observed)
 
     def find_missing(binds: Sequence[tuple[str, str]]) -> list[MissingSource]:
         # What an earlier deployment's lines made exists by now, and is still needed after a boot.
         return [
-            missing_source(tree, source=source, destination=destination)
+            missing_source(scene.tree, source=source, destination=destination)
             for source, destination in binds
             if source in listed or is_missing(source)
         ]
 
-    return render(
-        image=identity,
-        files=read_image_files(tree),
-        inputs=inputs,
+    made = render(
+        image=scene.identity,
+        files=scene.files,
+        inputs=scene.inputs,
         target=Target(paths=observed.paths, slot=slot, recorded_uuid=recorded, created=created),
-        facts=observe_host(inputs.runtime),
+        facts=observe_host(scene.inputs.runtime),
         find_missing=find_missing,
     )
-
-
-def _image_id(stored: StoredImage) -> str:
-    """Return the id that Atomic gave an image."""
-    return stored.docker_digest.partition(":")[2]
+    config = next(file for file in made.files if file.path == f"{made.directory}/config.json")
+    check_mount_targets(parse_runtime_spec(config.content, file="config.json"), scene.paths.lookup)
+    return made
 
 
 def _listed_paths(observed: Observed) -> set[str]:

@@ -7,20 +7,23 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import _apply
+from . import _apply, _host_file_io
 from ._actions import EndChange, ForgetFailure, shown
 from ._choice import Choice, Wanted, choose
 from ._deployment import Deployment, UnitOptions
 from ._describe import describe_container
 from ._errors import InvalidInputError, ServiceError, SystemContainerError, message_of
+from ._host_file_plan import observed_paths, shared_paths
 from ._image_request import image_request
 from ._io import locked
 from ._models import Observed, Readiness
-from ._observe import observe_containers
+from ._mounts import parse_mounts
+from ._observe import container_names, observe_containers
 from ._obstacles import check_conflicts, refuse_obstacles
 from ._plan import NOTHING_TO_DO, Desired, Plan, plan_container, plan_unrendered
 from ._plan_absent import plan_absent
@@ -64,8 +67,12 @@ class ContainerOutcome:
             "diff": [entry for plan in plans for entry in plan.diff],
             "artifacts_known": self.artifacts_known,
         }
-        if self.warnings:
-            results["warnings"] = list(self.warnings)
+        edited = sorted({path for plan in plans for path in plan.edited})
+        results["edited_files"] = edited
+        results["warnings"] = [
+            *self.warnings,
+            *(f"The host file '{path}' was edited: it stays as it is" for path in edited),
+        ]
         if self.observed.exists:
             results["container"] = describe_container(self.observed)
         return results
@@ -85,7 +92,13 @@ def container_request(params: Mapping[str, Any]) -> ContainerRequest:
         )
     return ContainerRequest(
         name=check_container_name(params["name"]),
-        desired=Desired(params["state"], params["enabled"], unit_options=options, keep=keep),
+        desired=Desired(
+            params["state"],
+            params["enabled"],
+            unit_options=options,
+            keep=keep,
+            force_host_files=params["force_host_files"],
+        ),
         wanted=_wanted(params, keep=keep, options=options),
         readiness=Readiness(delay=delay, timeout=timeout, health_cmd=tuple(params["health_cmd"] or ())),
         rollback=params["rollback_on_failure"],
@@ -100,7 +113,7 @@ def _wanted(params: Mapping[str, Any], *, keep: int, options: UnitOptions) -> Wa
         image_name=params["image"] or "",
         values={name: value for name, value in values.items() if name not in secrets},
         secrets=secrets,
-        mounts=(),
+        mounts=parse_mounts(params["mounts"] or ()),
         runtime=params["runtime"],
         pull=params["pull"],
         keep=keep,
@@ -121,7 +134,8 @@ def converge_container(store: Store, request: ContainerRequest, *, check_mode: b
         if choice.target is None:
             plan = plan_unrendered(request.desired, observed, image=request.wanted.image_name, inputs=choice.inputs)
             return ContainerOutcome(plan, observed, image_plan, artifacts_known=False)
-        plan = plan_container(request.desired, observed, choice.target)
+        observed = _with_host_files(store, observed, choice.target)
+        plan = plan_container(request.desired, observed, choice.target, texts=choice.texts)
         if plan.actions and not check_mode:
             _apply_or_go_back(plan, observed, request, choice, store)
             observed = _look(store, request.name)
@@ -132,7 +146,7 @@ def remove_container(store: Store, name: str, *, check_mode: bool) -> ContainerO
     """Remove the container with all that belongs to it; in check mode only say what would be done."""
     check_container_name(name)
     with _lock(name, check_mode=check_mode):
-        observed = _look(store, name)
+        observed = _with_host_files(store, _look(store, name))
         plan = plan_absent(observed)
         if plan.actions and not check_mode:
             _apply.apply(plan.actions, _apply.Context(_recorded_runtime(observed), store.repository))
@@ -151,6 +165,22 @@ def _look(store: Store, name: str) -> Observed:
     return observe_containers(store.root, [name])[name]
 
 
+def _with_host_files(store: Store, observed: Observed, target: Deployment | None = None) -> Observed:
+    """Look at the places of all host files, also those of a new deployment."""
+    deployments = [*observed.deployments, *([target] if target is not None else [])]
+    paths = observed_paths(deployments)
+    if not paths:
+        return observed
+    others = [name for name in container_names(store.root) if name != observed.paths.name]
+    active = [item.active for item in observe_containers(store.root, others).values()]
+    return dataclasses.replace(
+        observed,
+        host_files=_host_file_io.observe(paths),
+        shared=shared_paths(item for item in active if item is not None),
+        host_leftovers=_host_file_io.leftovers(paths),
+    )
+
+
 def _apply_or_go_back(plan: Plan, observed: Observed, request: ContainerRequest, choice: Choice, store: Store) -> None:
     """Apply the plan. When that fails, bring back what was there before, running or not, and raise the failure."""
     target, context = choice.target, _context(store, request, choice)
@@ -159,7 +189,8 @@ def _apply_or_go_back(plan: Plan, observed: Observed, request: ContainerRequest,
     try:
         _apply.apply(plan.actions, context)
     except (SystemContainerError, OSError) as failure:
-        back = _plan_back(observed, _look(store, target.name), target) if request.rollback else None
+        now = _with_host_files(store, _look(store, target.name), target)
+        back = _plan_back(observed, now, target) if request.rollback else None
         if back is None:
             if isinstance(failure, ServiceError):  # all was in place but for the service
                 _apply.apply([EndChange(observed.paths.journal)], context)

@@ -115,7 +115,8 @@ class Deployment:
     ``inputs`` is None for a deployment that Atomic left, whose user values are not told apart from computed ones.
     ``values`` are all values that rendering used, secret ones among them; ``created`` is in seconds since the epoch.
     ``unit_options`` (section to key to value or values) and ``created_directories`` (those that host files needed and the host
-    lacked) belong to the container as it is on the host: they are no part of the id.
+    lacked) belong to the container as it is on the host: they are no part of the id. ``renames`` are the image's
+    ``renameFiles`` with the values filled in, kept for Atomic.
     ``warnings`` are what a user should know of how it was made; they are not recorded.
     """
 
@@ -136,6 +137,7 @@ class Deployment:
     host_files: tuple[HostFile, ...] = ()
     unit_options: UnitOptions = field(default_factory=dict)
     created_directories: tuple[str, ...] = ()
+    renames: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @property

@@ -25,17 +25,17 @@ def host_file_diff(
     records: dict[str, list[HostFile]] = {}
     for file in (file for deployment in deployments for file in deployment.host_files):
         records.setdefault(file.path, []).append(file)
-    known = {**{state.sha256: state.text for state in found.values() if state and state.sha256}, **texts}
-    entries = []
-    for path in changes.remove:
-        entries.append(_entry(path, found.get(path), None, records=records.get(path, ()), texts=known))
-    for path in changes.remove_directories:
-        entries.append(text_diff(header=path, before="directory\n", after=""))
-    for directory in changes.make:
-        entries.append(text_diff(header=directory.path, before="", after="directory\n"))
-    for action in changes.install:
-        path = action.file.path
-        entries.append(_entry(path, found.get(path), action.file, records=records.get(path, ()), texts=known))
+    states = (state for state in found.values() if state is not None)
+    known = {state.sha256: state.text for state in states if state.sha256 is not None and state.text is not None}
+    files = {**dict.fromkeys(changes.remove), **{action.file.path: action.file for action in changes.install}}
+    entries = [
+        *(text_diff(header=path, before="directory\n", after="") for path in changes.remove_directories),
+        *(text_diff(header=directory.path, before="", after="directory\n") for directory in changes.make),
+        *(
+            _entry(path, found.get(path), file, records=records.get(path, ()), texts={**known, **texts})
+            for path, file in files.items()
+        ),
+    ]
     return tuple(entry for entry in entries if entry["before"] != entry["after"])
 
 
@@ -45,7 +45,7 @@ def _entry(
     file: HostFile | None,
     *,
     records: Sequence[HostFile],
-    texts: Mapping[str | None, str | None],
+    texts: Mapping[str, str],
 ) -> dict[str, str]:
     secret = any(item.masked is not None for item in (*records, *((file,) if file else ())))
     before, after = _text_before(state, records, texts, secret=secret), _text_after(file, texts)
@@ -57,7 +57,7 @@ def _entry(
 def _text_before(
     state: HostFileState | None,
     records: Sequence[HostFile],
-    texts: Mapping[str | None, str | None],
+    texts: Mapping[str, str],
     *,
     secret: bool,
 ) -> str | None:
@@ -67,15 +67,15 @@ def _text_before(
     if secret:
         record = next((item for item in records if matches(item, state)), None)
         return _text_after(record, texts) if record and record.masked is not None else f"{MASK}\n"
-    return texts.get(state.sha256)
+    return texts.get(state.sha256 or "")
 
 
-def _text_after(file: HostFile | None, texts: Mapping[str | None, str | None]) -> str | None:
+def _text_after(file: HostFile | None, texts: Mapping[str, str]) -> str | None:
     if file is None or file.kind != "-":
         return ""
     if file.content is not None:
         return file.content if file.masked is None else file.masked
-    return texts.get(file.sha256)
+    return texts.get(file.sha256 or "")
 
 
 def _headed(item: HostFile | HostFileState | None, text: str | None) -> str:

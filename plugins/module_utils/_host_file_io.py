@@ -26,7 +26,9 @@ from ._models import HostFileState
 
 _SYSTEM_LINKS = {
     **{f"/{name}": f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")},
-    **{"/opt": "/var/opt", "/srv": "/var/srv", "/usr/local": "/var/usrlocal"},
+    "/opt": "/var/opt",
+    "/srv": "/var/srv",
+    "/usr/local": "/var/usrlocal",
 }
 """Links of hosts with a merged /usr, and of hosts that boot from OSTree: link to where it leads."""
 
@@ -163,9 +165,9 @@ def _content(file: HostFile, directory: str) -> Iterator[bytes]:
     if file.content is not None:
         yield file.content.encode("utf-8", "surrogateescape")
         return
-    with _parent(file.origin or "/", os.path.join(directory, "rootfs"), links=False) as (folder, name):
-        with _open_file(name, folder) as stream:
-            yield from iter(lambda: stream.read(_PIECE), b"")
+    rootfs = os.path.join(directory, "rootfs")
+    with _parent(file.origin or "", rootfs, links=False) as (folder, name), _open_file(name, folder) as stream:
+        yield from iter(lambda: stream.read(_PIECE), b"")
 
 
 def _temporary(name: str) -> str:
@@ -188,7 +190,9 @@ def _parent(path: str, root: str, *, links: bool = True) -> Iterator[tuple[int, 
 
     Of symbolic links only the system's are followed, and only with ``links``.
     """
-    *folders, name = (_resolved(path, root) if links else path).split("/")[1:]
+    *folders, name = (_resolved(path, root) if links else path).split("/")[1:] or [""]
+    if not {"", ".", ".."}.isdisjoint((*folders, name)):
+        raise InvalidInputError(f"'{path}' is no path of a host file: somebody changed the container's record")
     descriptor = os.open(root, _DIRECTORY)
     try:
         for folder in folders:

@@ -122,9 +122,10 @@ def plan_host_files(
     }
     conflicts = [f"'{path}' {decision.conflict}" for path, decision in decisions.items() if decision.conflict]
     if conflicts:
+        way_out = "move them away" if force else "move them away, or set 'force_host_files' to replace files and links"
         raise InvalidInputError(
             f"Files that '{target.name}' puts on the host cannot be put there: {'; '.join(conflicts)}. Nothing was changed:"
-            " move them away, or set 'force_host_files' to replace files and links"
+            f" {way_out}"
         )
     installed = [wanted[path] for path, decision in decisions.items() if decision.install]
     parents = _missing_parents(installed, found, gone)
@@ -176,6 +177,13 @@ class _Records:
                 files.setdefault(file.path, []).append(file)
         known = frozenset(file.path for deployment in (*first, *others) for file in deployment.host_files)
         return cls(files, known, frozenset(path for item in deployments for path in item.created_directories))
+
+    @property
+    def directories(self) -> frozenset[str]:
+        """The directories that were made for this container: on the way to its files, and among them."""
+        return self.created | {
+            path for path, items in self.files.items() if any(item.ours and item.kind in ("d", "?") for item in items)
+        }
 
     def untouched(self, path: str, state: HostFileState | None) -> bool:
         """Tell whether a file is there as it was put there."""
@@ -231,9 +239,8 @@ def _gone(
             edited.append(path)
     needed = {*wanted, *(folder for path in wanted for folder in parents_of(path))}
     needed -= {path for path, file in wanted.items() if file.kind != "d"}
-    made = records.created | {path for path in records.files if records.ours(path)}
     directories: list[str] = []
-    for path in sorted(made - needed - shared, key=lambda path: (-path.count("/"), path)):
+    for path in sorted(records.directories - needed - shared, key=lambda path: (-path.count("/"), path)):
         state = found.get(path)
         removed = {posixpath.basename(item) for item in (*files, *directories) if posixpath.dirname(item) == path}
         if state is not None and state.kind == "d" and removed.issuperset(state.names):
@@ -252,7 +259,7 @@ def _decide(
 ) -> _Decision:
     """Decide about one file of the new deployment; ``settled`` says that conflicts were looked at before."""
     path = file.path
-    ours = records.ours(path) or (path not in records.files and path in shared)
+    ours = records.ours(path) or path in records.created or (path not in records.files and path in shared)
     if state is None:
         return _Decision(ours=True, install=True)
     if matches(file, state):
@@ -298,12 +305,12 @@ def _difference(file: HostFile, state: HostFileState) -> str:
 
 def _missing_parents(installed: Iterable[HostFile], found: Found, gone: _Gone) -> dict[str, str | None]:
     """Return the directories that have to be made, each with the one in the image that it is like."""
-    return {
-        folder: _like(folder, file)
-        for file in installed
-        for folder in parents_of(file.path)
-        if folder in gone.files or (folder in found and found[folder] is None)
-    }
+    missing: dict[str, str | None] = {}
+    for file in installed:
+        for folder in parents_of(file.path):
+            if folder in gone.files or (folder in found and found[folder] is None):
+                missing[folder] = missing.get(folder) or _like(folder, file)
+    return missing
 
 
 def _like(folder: str, file: HostFile) -> str | None:
@@ -324,7 +331,7 @@ def _created(
 ) -> tuple[str, ...]:
     """Return the directories that go when they are empty one day."""
     left = set()
-    for path in records.created:
+    for path in records.directories - set(wanted):
         state = found.get(path)
         if state is not None and state.kind == "d" and path not in gone.directories:
             left.add(path)

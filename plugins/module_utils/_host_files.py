@@ -92,10 +92,9 @@ def host_files(
     """Return what an image puts on the host, sorted by path; of directories only those with nothing in them.
 
     ``masked`` are the values with secret ones replaced: a file that then reads otherwise holds a secret, and only its
-    owner gets at it. Setuid and setgid bits are dropped, see ``dropped_bits``. Raises ``InvalidInputError`` for a
-    rename or template of a file that is not there, for two that end at one path, and for a variable without a value.
+    owner gets at it. Setuid and setgid bits are dropped, see ``dropped_bits``. Raises ``InvalidInputError`` for two files
+    that end at one path, and for a variable without a value.
     """
-    _check_named(entries, renames, templates)
     rendered = render_renames(renames, values)
     parents = {folder for entry in entries for folder in parents_of(entry.path)}
     found: dict[str, HostFile] = {}
@@ -108,19 +107,25 @@ def host_files(
         if is_template(entry.path, renames=renames, templates=templates):
             file = _filled(file, entry, values, masked)
         other = found.setdefault(file.path, file)
-        if other.kind != "d" and other is not file:
+        if other is not file and {other.kind, file.kind} != {"d"}:
             raise InvalidInputError(
                 f"Two files of the image, '{other.origin}' and '{file.origin}', end at '{file.path}': mend renameFiles in its"
                 " manifest.json, or the values that it uses"
             )
-        if file.kind != "d":
-            found[file.path] = file
     return _without_parents(found)
 
 
 def dropped_bits(entries: Iterable[ImageHostFile]) -> tuple[str, ...]:
     """Return the paths in the image of those that lose setuid or setgid bits."""
     return tuple(f"{HOSTFS}{entry.path}" for entry in entries if entry.kind != "l" and entry.mode & _SETUID_SETGID)
+
+
+def named_in_vain(
+    entries: Sequence[ImageHostFile], *, renames: Mapping[str, str], templates: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the files that the image's manifest names and that it does not have; Atomic took no notice of them."""
+    known = {place for entry in entries for place in (entry.path, *_places(entry.path, renames))}
+    return tuple(path for path in dict.fromkeys((*renames, *templates)) if path not in known)
 
 
 def atomic_host_files(checksums: Mapping[str, Any]) -> tuple[HostFile, ...]:
@@ -228,17 +233,6 @@ def _places(path: str, renames: Mapping[str, str]) -> list[str]:
 
 def _renamed(path: str, renames: Mapping[str, str]) -> str:
     return _places(path, renames)[-1]
-
-
-def _check_named(entries: Sequence[ImageHostFile], renames: Mapping[str, str], templates: Sequence[str]) -> None:
-    """Raise when the manifest names a file that the image does not have."""
-    known = {place for entry in entries for place in (entry.path, *_places(entry.path, renames))}
-    for key, named in (("renameFiles", list(renames)), ("installedFilesTemplate", list(templates))):
-        absent = [path for path in named if path not in known]
-        if absent:
-            raise InvalidInputError(
-                f"{_MANIFEST}: {key} names '{absent[0]}', which is not below {HOSTFS} of the image: take it out, or add the file"
-            )
 
 
 def _checked_path(path: str, *, where: str) -> str:

@@ -119,7 +119,7 @@ def _read_host_files(
         place = path[len(HOSTFS) :]
         template = is_template(place, renames=manifest.rename_files, templates=manifest.templates)
         file = ImageHostFile(place, entry.type, entry.mode, entry.uid, entry.gid, target=entry.target)
-        if entry.type == "-" and template:
+        if template and entry.type != "d":
             file = dataclasses.replace(file, text=tree.read(listing, path))
         elif entry.type == "-" and digests:
             digest, text = tree.digest(listing, path)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ._deployment import (
-    HOSTFS,
     RENDERER,
     SCHEMA,
     Deployment,
@@ -26,6 +24,7 @@ from ._deployment import (
     deployment_id,
 )
 from ._errors import InvalidInputError, NewerSchemaError
+from ._host_files import atomic_host_files
 
 OWN_KEY = "system-containers"
 _MODE = re.compile(r"[0-7]{4}\Z")
@@ -47,10 +46,10 @@ def render_info(deployment: Deployment) -> str:
         "created": deployment.created,
         "values": dict(deployment.values),
         "has-container-service": deployment.has_service,
-        "installed-files": [file.path for file in host_files],
-        "installed-files-checksum": {file.path: file.sha256 or "0" for file in host_files},
+        "installed-files": [file.path for file in host_files if file.ours],
+        "installed-files-checksum": {file.path: file.sha256 or "0" for file in host_files if file.ours},
         "installed-files-template": [file.path for file in host_files if file.content is not None],
-        "rename-installed-files": _renamed(host_files),
+        "rename-installed-files": dict(deployment.renames),
         "rpm-installed": None,
         "system-package": "no",
         "remote": None,
@@ -84,12 +83,6 @@ def _host_file_record(file: HostFile) -> dict[str, Any]:
     return {**dataclasses.asdict(file), "mode": f"{file.mode:04o}"}
 
 
-def _renamed(host_files: Sequence[HostFile]) -> dict[str, str]:
-    """Return the files that have another path on the host than in the image, as Atomic recorded them."""
-    places = {file.path: (file.origin or "")[len(HOSTFS) :] for file in host_files if file.origin is not None}
-    return {origin: path for path, origin in places.items() if origin != path}
-
-
 def parse_info(text: str, *, name: str, slot: int, directory: str) -> Deployment:
     """Return the deployment that ``info`` describes.
 
@@ -121,10 +114,18 @@ def parse_info(text: str, *, name: str, slot: int, directory: str) -> Deployment
         use_links=info.get("use-links") is not False,
         files=record.files,
         created=_get(info, "created", int),
-        host_files=record.host_files,
+        host_files=record.host_files if own is not None else _atomic_host_files(info),
         unit_options=record.unit_options,
         created_directories=record.created_directories,
+        renames=_nullable(info, "rename-installed-files", dict) or {},
     )
+
+
+def _atomic_host_files(info: dict[str, Any]) -> tuple[HostFile, ...]:
+    """Return the host files that Atomic recorded; its early versions did so without checksums."""
+    listed = _nullable(info, "installed-files", list) or []
+    checksums = _nullable(info, "installed-files-checksum", dict) or {}
+    return atomic_host_files({**{path: None for path in listed if isinstance(path, str)}, **checksums})
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ class Observed:
     the runtime knows (empty: it does not tell), None when it knows none. ``enablement_links`` are the links by which
     systemd starts the unit at boot, ``leftovers`` what an interrupted run left. ``host_files`` maps the path of each
     recorded host file, and of each that was asked for, to what is there; ``journal`` is of a change that was interrupted.
-    ``shared`` are the host files that other containers have too.
+    ``shared`` are the host files that other containers have too, ``host_leftovers`` temporary files beside host files.
     """
 
     paths: Paths
@@ -197,6 +197,7 @@ class Observed:
     host_files: Mapping[str, HostFileState | None] = field(default_factory=dict)
     journal: Journal | None = None
     shared: frozenset[str] = frozenset()
+    host_leftovers: tuple[str, ...] = ()
 
     @property
     def was_running(self) -> bool:

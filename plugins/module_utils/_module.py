@@ -13,7 +13,10 @@ from ._errors import SystemContainerError, message_of
 
 
 def run_module(module: Any, function: Callable[[], dict[str, Any]]) -> NoReturn:
-    """End an ``AnsibleModule`` with what ``function`` returns, or fail it with the message of what it raises."""
+    """End an ``AnsibleModule`` with what ``function`` returns, or fail it with the message of what it raises.
+
+    ``warnings`` among the results are shown as such.
+    """
     message = None
     results: dict[str, Any] = {}
     try:
@@ -22,5 +25,7 @@ def run_module(module: Any, function: Callable[[], dict[str, Any]]) -> NoReturn:
         message = message_of(exc)
     if message is not None:
         module.fail_json(msg=message)
+    for warning in results.pop("warnings", ()):
+        module.warn(warning)
     module.exit_json(**results)
     raise SystemExit

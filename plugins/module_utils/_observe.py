@@ -80,6 +80,13 @@ def is_missing(path: str) -> bool:
     return not os.path.exists(path)
 
 
+def kind_of(path: str) -> str | None:
+    """Return what is at ``path`` on the host: ``directory``, ``file`` for anything else, None for nothing."""
+    if is_missing(path):
+        return None
+    return "directory" if os.path.isdir(path) else "file"
+
+
 def _observe(paths: Paths, unit: UnitState) -> Observed:
     slots = [_read_slot(paths, slot) for slot in _slots(paths)]
     deployments = tuple(item for item in slots if isinstance(item, Deployment))

@@ -10,6 +10,7 @@ Nothing here touches the host. Check mode and diff mode show a plan, a normal ru
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +25,10 @@ from ._actions import (
     DisableUnit,
     EnableUnit,
     EndChange,
+    InstallHostFile,
     RemoveDirectory,
     RemoveFile,
+    RemoveHostFile,
     StartUnit,
     StopUnit,
     SwitchDeployment,
@@ -34,6 +37,8 @@ from ._actions import (
 from ._actions import shown as shown_actions
 from ._deployment import Deployment, GeneratedFile, Inputs, UnitOptions
 from ._diff import render_diff, shown, summary, switched_files
+from ._host_file_diff import host_file_diff
+from ._host_file_plan import HostFileChanges, plan_host_files
 from ._info_file import info_file
 from ._models import KEEP, Journal, Observed, Paths
 from ._obstacles import check_conflicts, refuse_obstacles
@@ -49,14 +54,19 @@ class Desired:
     enabled: bool
     unit_options: UnitOptions = field(default_factory=dict)
     keep: int = KEEP
+    force_host_files: bool = False
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Actions in order, and the difference that they make, in the form that Ansible's diff mode shows."""
+    """Actions in order, and the difference that they make, in the form that Ansible's diff mode shows.
+
+    ``edited`` are host files that somebody edited and that stay as they are.
+    """
 
     actions: tuple[Action, ...]
     diff: tuple[dict[str, str], ...]
+    edited: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -89,15 +99,29 @@ def choose_slot(observed: Observed, *, keep: int = KEEP) -> int:
     return min(candidates, key=lambda slot: (slot in created, created.get(slot, 0), slot))
 
 
-def plan_container(desired: Desired, observed: Observed, target: Deployment) -> Plan:
+def plan_container(
+    desired: Desired, observed: Observed, target: Deployment, *, texts: Mapping[str, str] | None = None
+) -> Plan:
     """Return what makes ``target`` the active deployment, mends its files and brings its unit to the desired state.
 
-    Raises ``InvalidInputError`` when it has a service, and its unit's name is taken.
+    ``texts`` are small host files by the SHA-256 of their content, for the diff. Raises ``InvalidInputError`` when something
+    of somebody else is in the place of the unit or of a host file.
     """
     refuse_obstacles(observed)
     if target.has_service:
         check_conflicts(observed)
-    changes = _decide(desired, observed, target)
+    host = plan_host_files(
+        target=target,
+        active=observed.active,
+        kept=observed.deployments,
+        found=observed.host_files,
+        shared=observed.shared,
+        force=desired.force_host_files,
+        interrupted=observed.journal is not None,
+        leftovers=observed.host_leftovers,
+    )
+    target = dataclasses.replace(target, host_files=host.host_files, created_directories=host.created_directories)
+    changes = _decide(desired, observed, target, host)
     new, unit = changes.new, observed.own_unit
     after = summary(
         target,
@@ -111,7 +135,11 @@ def plan_container(desired: Desired, observed: Observed, target: Deployment) -> 
     written.update((file, shown(observed.files.get(file.path))) for file in damaged)
     return Plan(
         _container_actions(changes, observed, target),
-        render_diff(observed, after, written=written, removed=changes.obsolete),
+        (
+            *render_diff(observed, after, written=written, removed=changes.obsolete),
+            *host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts=texts or {}),
+        ),
+        edited=host.edited,
     )
 
 
@@ -132,9 +160,10 @@ class _Changes:
     disable: bool
     delete_state: bool
     surplus: tuple[str, ...]
+    host: tuple[Action, ...]
 
 
-def _decide(desired: Desired, observed: Observed, target: Deployment) -> _Changes:
+def _decide(desired: Desired, observed: Observed, target: Deployment, host: HostFileChanges) -> _Changes:
     kept = _kept(observed, target)
     new = kept is None
     replaced = new or observed.active_slot != target.slot
@@ -156,6 +185,7 @@ def _decide(desired: Desired, observed: Observed, target: Deployment) -> _Change
         disable=disable,
         delete_state=observed.stale_runtime_state and (start or desired.state == "stopped"),
         surplus=_surplus(desired, observed, target),
+        host=host.actions,
     )
 
 
@@ -195,6 +225,7 @@ def _container_actions(changes: _Changes, observed: Observed, target: Deployment
         (changes.stop, StopUnit(name)),
         (changes.disable, DisableUnit(name)),
         (switch, SwitchDeployment(paths.link, target.directory)),
+        *((True, action) for action in changes.host),
         *((True, RemoveFile(path)) for path in changes.obsolete),
         *((True, WriteFile(file)) for file in written),
         (reload, DaemonReload()),
@@ -312,7 +343,12 @@ def _in_slot(path: str, observed: Observed) -> bool:
 
 
 def _changes_units(changes: _Changes) -> bool:
-    return any(is_unit_file(path) for path in (*changes.obsolete, *(file.path for file in changes.damaged)))
+    on_host = [
+        action.file.path if isinstance(action, InstallHostFile) else action.path
+        for action in changes.host
+        if isinstance(action, (InstallHostFile, RemoveHostFile))
+    ]
+    return any(is_unit_file(path) for path in (*changes.obsolete, *(file.path for file in changes.damaged), *on_host))
 
 
 def _bytes(file: GeneratedFile) -> bytes:

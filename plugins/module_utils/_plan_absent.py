@@ -20,6 +20,8 @@ from ._actions import (
     StopUnit,
 )
 from ._diff import render_diff
+from ._host_file_diff import host_file_diff
+from ._host_file_plan import plan_host_files_absent
 from ._models import Journal, Observed
 from ._obstacles import refuse_obstacles
 from ._plan import NOTHING_TO_DO, Plan
@@ -33,6 +35,12 @@ def plan_absent(observed: Observed) -> Plan:
     refuse_obstacles(observed)
     paths, unit = observed.paths, observed.own_unit
     files = list(observed.own_files)
+    host = plan_host_files_absent(
+        deployments=observed.deployments,
+        found=observed.host_files,
+        shared=observed.shared,
+        leftovers=observed.host_leftovers,
+    )
     actions: list[Action] = [BeginChange(paths.journal, Journal("remove", running=False))]
     if unit.running:
         actions.append(StopUnit(paths.unit_name))
@@ -42,7 +50,7 @@ def plan_absent(observed: Observed) -> Plan:
         actions.append(DisableUnit(paths.unit_name))
     elif observed.owns_unit:
         files += observed.enablement_links
-    actions += [RemoveFile(path) for path in files]
+    actions += [*host.actions, *(RemoveFile(path) for path in files)]
     if any(is_unit_file(path) for path in files) or (unit.load != "not-found" and unit.need_daemon_reload):
         actions.append(DaemonReload())
     if unit.active == "failed":
@@ -53,4 +61,8 @@ def plan_absent(observed: Observed) -> Plan:
     actions += [RemoveDirectory(directory) for directory in sorted(directories)]
     actions += [RemoveLeftover(path) for path in observed.leftovers]
     actions.append(EndChange(paths.journal))
-    return Plan(tuple(actions), render_diff(observed, {"state": "absent"}, written={}, removed=tuple(files)))
+    diff = (
+        *render_diff(observed, {"state": "absent"}, written={}, removed=tuple(files)),
+        *host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts={}),
+    )
+    return Plan(tuple(actions), diff, edited=host.edited)

@@ -10,19 +10,31 @@ Deterministic: ids, clock and host facts are arguments. The same image, values a
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ._deployment import Deployment, GeneratedFile, Inputs, deployment_id
+from ._deployment import HOSTFS, MASK, Deployment, GeneratedFile, HostFile, Inputs, deployment_id
 from ._errors import InvalidInputError
-from ._host_files import ImageHostFile, parse_renames, parse_templates
+from ._host_files import (
+    ImageHostFile,
+    dropped_bits,
+    host_files,
+    is_template,
+    named_in_vain,
+    parse_renames,
+    parse_templates,
+    render_renames,
+)
 from ._models import HostFacts, Paths
+from ._mounts import merge_mounts
 from ._oci_image import ImageConfig
+from ._runtime_fit import fit_runtime_spec
 from ._runtime_spec import bind_sources, default_runtime_spec, image_user, parse_runtime_spec
 from ._strict_json import load_json
 from ._systemd_unit import DEFAULT_UNIT_TEMPLATE, render_drop_in, start_stop_values, uses_pid_file
-from ._tmpfiles import MissingSource, default_tmpfiles
+from ._tmpfiles import MissingSource, add_lines, created_mount_sources, default_tmpfiles
 from ._values import (
     FORCED,
     HOST_DEFAULTS,
@@ -113,7 +125,7 @@ def render(
     Raises ``InvalidInputError`` when a variable has no value (all of them are named), or when what results is not
     fit to run.
     """
-    _check_supported(image, files)
+    _check_supported(image)
     paths = target.paths
     unit_template = files.service_template if files.service_template is not None else DEFAULT_UNIT_TEMPLATE
     values = _all_values(image=image, files=files, inputs=inputs, target=target, facts=facts, unit=unit_template)
@@ -125,11 +137,13 @@ def render(
     if inputs.secrets:
         masked = _generate(scene, masked=frozenset(inputs.secrets))[0]
         generated = [_with_mask(file, shown) for file, shown in zip(generated, masked)]
+    on_host, renames = _host_files(scene), render_renames(files.manifest.rename_files, values)
+    warnings += _host_file_warnings(files)
     return Deployment(
         name=paths.name,
         slot=target.slot,
         directory=paths.slot(target.slot),
-        id=deployment_id(inputs.manifest_digest, tuple(generated), paths.slot(target.slot)),
+        id=deployment_id(inputs.manifest_digest, tuple(generated), paths.slot(target.slot), host_files=on_host),
         image=image.name,
         image_id=image.image_id,
         image_commit=image.commit,
@@ -140,7 +154,9 @@ def render(
         use_links=files.manifest.use_links,
         files=tuple(generated),
         created=target.created,
-        warnings=warnings,
+        host_files=on_host,
+        renames=renames,
+        warnings=tuple(warnings),
     )
 
 
@@ -158,17 +174,20 @@ class _Scene:
     values: Mapping[str, Any]
 
 
-def _generate(scene: _Scene, *, masked: frozenset[str]) -> tuple[list[GeneratedFile], tuple[str, ...]]:
+def _generate(scene: _Scene, *, masked: frozenset[str]) -> tuple[list[GeneratedFile], list[str]]:
     """Return the files, with a mask for the values of the names in ``masked``, and warnings."""
     files, paths, values = scene.files, scene.target.paths, scene.values
     directory = paths.slot(scene.target.slot)
     own = {*FORCED, *files.manifest.default_values} - set(scene.inputs.values) - set(scene.inputs.secrets)
     config, warnings = _render_config(scene, masked=masked)
-    missing = scene.find_missing(bind_sources(parse_runtime_spec(config, file=_config_name(files))))
+    declared = {mount.source for mount in scene.inputs.mounts}
+    binds = bind_sources(parse_runtime_spec(config, file=_config_name(files)))
+    missing = scene.find_missing([(source, destination) for source, destination in binds if source not in declared])
     if files.tmpfiles_template is not None:
         tmpfiles = substitute_tmpfiles(files.tmpfiles_template, values, trusted=own, masked=masked)
     else:
         tmpfiles = default_tmpfiles(missing, uid=scene.facts.uid, gid=scene.facts.gid)
+    tmpfiles = add_lines(tmpfiles, created_mount_sources(scene.inputs.mounts))
     secret = bool(variables(files.tmpfiles_template or "") & set(scene.inputs.secrets))
     generated = [GeneratedFile(path=f"{directory}/config.json", content=config, mode=0o600)]
     if tmpfiles:
@@ -182,6 +201,26 @@ def _generate(scene: _Scene, *, masked: frozenset[str]) -> tuple[list[GeneratedF
         generated.append(GeneratedFile(path=paths.unit, content=unit, mode=0o644))
         generated.append(GeneratedFile(path=paths.drop_in, content=drop_in, mode=0o644))
     return generated, warnings
+
+
+def _host_files(scene: _Scene) -> tuple[HostFile, ...]:
+    manifest = scene.files.manifest
+    return host_files(
+        scene.files.host_files,
+        scene.values,
+        renames=manifest.rename_files,
+        templates=manifest.templates,
+        masked={**scene.values, **dict.fromkeys(scene.inputs.secrets, MASK)},
+    )
+
+
+def _host_file_warnings(files: ImageFiles) -> list[str]:
+    lost = dropped_bits(files.host_files)
+    vain = named_in_vain(files.host_files, renames=files.manifest.rename_files, templates=files.manifest.templates)
+    return [
+        *(f"'{path}' of the image loses its setuid or setgid bits on the host" for path in lost),
+        *(f"manifest.json of the image names '{path}', which is not below {HOSTFS}" for path in vain),
+    ]
 
 
 def _with_mask(file: GeneratedFile, shown: GeneratedFile) -> GeneratedFile:
@@ -201,23 +240,25 @@ def _check_secrets(unit_template: str, inputs: Inputs) -> None:
 def template_variables(files: ImageFiles) -> dict[str, Any]:
     """Return the variables that an image's templates leave to the user: name to default, None where there is none."""
     used: set[str] = set()
-    for template in (files.config_template, files.service_template, files.tmpfiles_template):
+    manifest = files.manifest
+    on_host = [
+        file.text
+        for file in files.host_files
+        if is_template(file.path, renames=manifest.rename_files, templates=manifest.templates)
+    ]
+    templates = (files.config_template, files.service_template, files.tmpfiles_template)
+    for template in (*templates, *on_host, *manifest.rename_files.values()):
         used |= variables(template or "")
     defaults = files.manifest.default_values
     names = (used - set(FORCED) - set(HOST_DEFAULTS)) | set(defaults)
     return {name: defaults.get(name) for name in sorted(names)}
 
 
-def _check_supported(image: ImageIdentity, files: ImageFiles) -> None:
-    unsupported = None
-    if files.host_files:
-        unsupported = "brings files for the host (/exports/hostfs)"
-    elif image.config.labels.get("atomic.run") == "once":
-        unsupported = "is to be run once and removed (label atomic.run=once)"
-    if unsupported:
+def _check_supported(image: ImageIdentity) -> None:
+    if image.config.labels.get("atomic.run") == "once":
         raise InvalidInputError(
-            f"The image '{image.name}' {unsupported}, which this version of the collection does not support: use an"
-            " image that does not"
+            f"The image '{image.name}' is to be run once and removed (label atomic.run=once), which this version of the"
+            " collection does not support: use an image that does not"
         )
 
 
@@ -262,8 +303,9 @@ def _config_name(files: ImageFiles) -> str:
     return "config.json.template of the image" if files.config_template is not None else "config.json"
 
 
-def _render_config(scene: _Scene, *, masked: frozenset[str]) -> tuple[str, tuple[str, ...]]:
-    """Return config.json, the image's own, from its template, or from its OCI configuration; fitted to user and host."""
+def _render_config(scene: _Scene, *, masked: frozenset[str]) -> tuple[str, list[str]]:
+    """Return config.json, the image's own, from its template, or from its OCI configuration, with the user's mounts and as
+    it works on the host; and warnings. A text that needs no change stays as it is, to the byte."""
     image, files = scene.image, scene.files
     if files.config is not None:
         text = files.config
@@ -272,4 +314,6 @@ def _render_config(scene: _Scene, *, masked: frozenset[str]) -> tuple[str, tuple
     else:
         user = image_user(image.config.user or "", passwd=files.passwd or "", group=files.group or "")
         text = default_runtime_spec(image.config, user=user, hostname=scene.target.paths.name)
-    return text, ()
+    spec = parse_runtime_spec(text, file=_config_name(files))
+    fitted, warnings = fit_runtime_spec(merge_mounts(spec, scene.inputs.mounts), scene.facts)
+    return (text if fitted == spec else json.dumps(fitted, indent=4, ensure_ascii=False) + "\n"), warnings

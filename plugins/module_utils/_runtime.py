@@ -8,19 +8,35 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from ._errors import CommandError, MissingToolError
+from ._errors import CommandError, InvalidInputError, MissingToolError
 from ._runner import run
+from ._runtime_versions import NOTE, known_vulnerabilities
 
 # A fixed order, not PATH: the path is written into units, and must not depend on who runs the module.
 _PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")
-_STATE_ROOT = "/run/runc"
+# Where they keep what they know of a container: folder and file, by name.
+_STATES = {"runc": ("/run/runc", "state.json"), "crun": ("/run/crun", "status")}
+# What a unit holds without quotes.
+_RUNTIME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*|(?:/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+")
 
 
 def find_runtime(name: str = "runc") -> str:
-    """Return the absolute path of the OCI runtime; raises ``MissingToolError`` when the host has none."""
+    """Return the absolute path of an OCI runtime that is given by its name or path.
+
+    Raises ``MissingToolError`` when the host does not have it, ``InvalidInputError`` for what is neither.
+    """
+    if not _RUNTIME.fullmatch(name):
+        raise InvalidInputError(
+            f"The OCI runtime {name!r} is neither a name, such as 'crun', nor a plain absolute path"
+        )
+    if name.startswith("/"):
+        if os.path.isfile(name) and os.access(name, os.X_OK):
+            return name
+        raise MissingToolError(f"The OCI runtime '{name}' is no program on this host: install it, or correct 'runtime'")
     for place in _PLACES:
         path = f"{place}/{name}"
         if os.access(path, os.X_OK):
@@ -31,23 +47,34 @@ def find_runtime(name: str = "runc") -> str:
 
 
 def container_bundle(container: str) -> str | None:
-    """Return the bundle of a container that the runtime knows, empty when that cannot be told, None when it knows none.
+    """Return the bundle of a container that runc or crun knows, empty when that cannot be told, None when they know none.
 
-    The state is where runc keeps it by default, the bundle among the labels there.
+    The state is where they keep it by default: runc has the bundle among its labels, crun has it in its status.
     """
+    found = [_bundle(f"{root}/{container}", file) for root, file in _STATES.values()]
+    return next((bundle for bundle in found if bundle is not None), None)
+
+
+def _bundle(folder: str, name: str) -> str | None:
     try:
-        with open(f"{_STATE_ROOT}/{container}/state.json", encoding="utf-8") as file:
-            labels = json.load(file)["config"]["labels"]
+        with open(f"{folder}/{name}", encoding="utf-8") as file:
+            state = json.load(file)
+        if name == "status":
+            return str(state["bundle"])
+        labels = state["config"]["labels"]
     except FileNotFoundError:
-        return "" if os.path.isdir(f"{_STATE_ROOT}/{container}") else None
+        return "" if os.path.isdir(folder) else None
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    found = [str(label)[len("bundle=") :] for label in labels or () if str(label).startswith("bundle=")]
-    return found[0] if found else ""
+    bundles = [str(label)[len("bundle=") :] for label in labels or () if str(label).startswith("bundle=")]
+    return bundles[0] if bundles else ""
 
 
 def delete_container(runtime: str, container: str) -> None:
-    """Kill what is left of a container and delete the runtime's state of it."""
+    """Kill what is left of a container and delete the state of it, by the runtime that has it if not by ``runtime``."""
+    for name, (root, _file) in _STATES.items():
+        if os.path.basename(runtime) != name and os.path.isdir(f"{root}/{container}"):
+            runtime = find_runtime(name)
     run([runtime, "delete", "--force", container])
 
 
@@ -65,15 +92,26 @@ def health(runtime: str, container: str, argv: Sequence[str], timeout: float) ->
 
 
 def observe_runtime() -> dict[str, Any]:
-    """Return path and version of the host's runtime, both None when it has none."""
-    try:
-        path = find_runtime()
-    except MissingToolError:
-        return {"path": None, "version": None}
-    return {"path": path, "version": runtime_version(path)}
+    """Return name, path and version of the host's runtime and what is known against it; all None when it has none."""
+    nothing = dict.fromkeys(("name", "path", "version", "known_vulnerabilities", "note"))
+    for candidate in ("runc", "crun"):
+        try:
+            path = find_runtime(candidate)
+        except MissingToolError:
+            continue
+        name, version = _identity(path)
+        known = known_vulnerabilities(name or candidate, version)
+        return {
+            "name": name or candidate,
+            "path": path,
+            "version": version,
+            "known_vulnerabilities": known,
+            "note": NOTE if known else None,
+        }
+    return nothing
 
 
-def runtime_version(runtime: str) -> str | None:
-    """Return the version that the runtime reports, such as ``1.1.5``."""
+def _identity(runtime: str) -> tuple[str | None, str | None]:
+    """Return the name and the version that a runtime reports, such as ``runc`` and ``1.1.5``."""
     words = run([runtime, "--version"]).text.split()
-    return words[2] if len(words) > 2 else None
+    return (words[0], words[2]) if len(words) > 2 else (None, None)

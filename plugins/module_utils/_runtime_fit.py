@@ -152,11 +152,13 @@ def _fit_controllers(resources: dict[str, Any], controllers: frozenset[str], *, 
 
 
 def _left_out(resources: dict[str, Any], section: str, keys: list[str], *, why: str) -> Iterator[str]:
+    if not keys:
+        return
     for key in keys:
         del resources[section][key]
-        yield f"linux.resources.{section}.{key} was left out: {why}"
-    if keys and not resources[section]:
+    if not resources[section]:
         del resources[section]
+    yield f"linux.resources.{section} lost {', '.join(keys)}: {why}"
 
 
 def _lacks(controller: str) -> str:

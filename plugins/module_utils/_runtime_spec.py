@@ -166,6 +166,10 @@ def _check_mounts(mounts: Any, *, file: str) -> None:
         destination, options = member(mount, "destination", file=file), member(mount, "options", file=file)
         if not isinstance(destination, str) or not posixpath.isabs(destination):
             raise InvalidInputError(f"{file}: a mount has no absolute destination: {json.dumps(mount)[:120]}")
+        if ".." in destination.split("/") or not destination.strip("/."):
+            raise InvalidInputError(
+                f"{file}: a mount's destination has '..', or is the root: {json.dumps(mount)[:120]}"
+            )
         for key in ("source", "type"):
             if not isinstance(member(mount, key, file=file), (str, type(None))):
                 raise InvalidInputError(f"{file}: the {key} of the mount on '{destination}' is not text")

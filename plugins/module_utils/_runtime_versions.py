@@ -33,7 +33,9 @@ class _Vulnerability:
 
 
 _RUNC = (
-    _Vulnerability("CVE-2016-9962", ("1.0.0-rc3",), "a container could trace, and so take over, what is run in it by exec"),
+    _Vulnerability(
+        "CVE-2016-9962", ("1.0.0-rc3",), "a container could trace, and so take over, what is run in it by exec"
+    ),
     _Vulnerability("CVE-2019-5736", ("1.0.0-rc7",), "a container could overwrite the runc program of the host"),
     _Vulnerability("CVE-2019-16884", ("1.0.0-rc9",), "a mount over /proc could switch off AppArmor and SELinux"),
     _Vulnerability("CVE-2019-19921", ("1.0.0-rc10",), "a volume mounted at /proc could switch off security modules"),
@@ -61,7 +63,9 @@ _RUNC = (
         "1.0.0-rc3",
     ),
     _Vulnerability(
-        "CVE-2025-52881", ("1.2.8", "1.3.3", "1.4.0-rc.3"), "writes to /proc could be led elsewhere, past security modules"
+        "CVE-2025-52881",
+        ("1.2.8", "1.3.3", "1.4.0-rc.3"),
+        "writes to /proc could be led elsewhere, past security modules",
     ),
     _Vulnerability(
         "CVE-2026-41579", ("1.3.6", "1.4.3", "1.5.0-rc.3"), "/dev as a symbolic link could change files of the host"
@@ -74,7 +78,9 @@ _CRUN = (
     _Vulnerability("CVE-2025-24965", ("1.20",), "the krun handler could write files of the host through a link"),
     _Vulnerability("CVE-2026-30892", ("1.27",), "exec --user 1 ran as root", "1.19"),
     _Vulnerability("CVE-2026-47766", ("1.28",), "/dev as a symbolic link could change files of the host"),
-    _Vulnerability("CVE-2026-88264", ("1.30",), "without a mount on /dev, /dev/console could create a file on the host"),
+    _Vulnerability(
+        "CVE-2026-88264", ("1.30",), "without a mount on /dev, /dev/console could create a file on the host"
+    ),
     _Vulnerability("CVE-2026-88265", ("1.30",), "without a mount on /dev, /dev/null could lead to a file of the host"),
 )
 _KNOWN = {"runc": _RUNC, "crun": _CRUN}

@@ -18,6 +18,7 @@ from ._models import ALSO_LINE, OWNER_LINE, Paths
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _SLOT_SUFFIX = re.compile(r"\.[0-9]+\Z")
 _MAX_NAME = 200
+_UNIT_FOLDERS = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 _OPTION_NAME = re.compile(r"(?:X-)?[A-Za-z][A-Za-z0-9]*\Z")
 
 DEFAULT_UNIT_TEMPLATE = """
@@ -64,7 +65,7 @@ def check_container_name(name: str) -> str:
 
 def is_unit_file(path: str) -> bool:
     """Tell whether systemd reads the file at ``path`` as a unit or a part of one."""
-    return path.startswith("/etc/systemd/system/")
+    return path.startswith(_UNIT_FOLDERS)
 
 
 def uses_pid_file(template: str) -> bool:

@@ -31,7 +31,8 @@ options:
     required: true
   image:
     description:
-      - Name of the image, as for M(projectatomic.system_containers.system_container_image). Needed unless O(state=absent).
+      - Name of the image, as for M(projectatomic.system_containers.system_container_image). Needed unless O(state=absent), or
+        O(deployment) is set.
     type: str
   state:
     description:
@@ -67,12 +68,96 @@ options:
   values:
     description:
       - Values for the variables in the image's templates. They go before the image's own defaults.
-      - They are not for secrets. They are part of the result and of the diff, and of files that all users may read.
+      - They are part of the result and of the diff, and of files that all users may read. For others there is O(secret_values).
       - Text, numbers and booleans; null means not set. Where a template takes raw JSON, such as more elements of a list, a list
         or a dict stands for its elements.
       - The container gets exactly these values, those of an earlier task are not kept.
     type: dict
     default: {}
+  secret_values:
+    description:
+      - Values that nobody but root may see. They go before O(values), and are shown as C(********) in diffs.
+      - They are kept in files that only root may read. The service's unit cannot use them, as systemd shows units to all users.
+    type: dict
+    default: {}
+  mounts:
+    description:
+      - Mounts besides those that the image has. One with the same destination as one of the image's replaces it.
+      - The container gets exactly these mounts, those of an earlier task are not kept.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      destination:
+        description: Path in the container.
+        type: str
+        required: true
+      source:
+        description: Path on the host for a bind mount, which has to exist unless O(mounts[].create) is set.
+        type: str
+      type:
+        description: Type of the file system, V(bind) for a path of the host.
+        type: str
+        default: bind
+      options:
+        description:
+          - Options of the mount, each by itself.
+          - A bind mount is writable unless they have V(ro). It gets V(rbind) unless they have V(bind), and V(rprivate) unless they say
+            how mounts propagate.
+        type: list
+        elements: str
+      create:
+        description:
+          - What the source of a bind mount becomes when it is missing. It is made by systemd-tmpfiles, so again at each boot.
+        type: str
+        choices:
+          - directory
+          - file
+  unit_options:
+    description:
+      - Options of the service's unit, by section, such as limits, environment, order. They go into a drop-in of their own.
+      - A list gives an option several times.
+      - A change restarts a running service. The container gets exactly these options, those of an earlier task are not kept.
+    type: dict
+    default: {}
+  runtime:
+    description: OCI runtime, by its name or with its path. A change makes a new deployment.
+    type: str
+    default: runc
+  keep:
+    description:
+      - How many deployments are kept on the host, the active one included. The oldest ones are removed after an update.
+      - At least 2, as an update goes back to the deployment before it when the new one does not become ready.
+    type: int
+    default: 2
+  deployment:
+    description:
+      - Id of a deployment that was kept, as M(projectatomic.system_containers.system_container_info) lists it, to make active again.
+      - It has its image, values and mounts already. Declaring these as they were makes it active again, too.
+    type: str
+  rollback_on_failure:
+    description:
+      - Whether the deployment before is made active again when the new one does not become ready.
+      - V(false) leaves the new one in place. The task fails in both cases.
+    type: bool
+    default: true
+  force_host_files:
+    description:
+      - Whether files that the image puts on the host replace what is there, be it of somebody else or edited.
+    type: bool
+    default: false
+  verify:
+    description:
+      - Hash again all files of the deployment, and of its image in the repository.
+      - A damaged deployment is replaced by a fresh one, which restarts a running service.
+    type: bool
+    default: false
+  health_cmd:
+    description:
+      - Command with its arguments that is run inside of the container after a start, again and again until it ends with 0 or
+        O(ready_timeout) is over.
+    type: list
+    elements: str
   ready_delay:
     description:
       - Seconds that a service has to stay active after its start to count as ready. A service of C(Type=notify)
@@ -118,6 +203,34 @@ EXAMPLES = r"""
     pull: always
     ready_delay: 10
 
+- name: Run with a secret, more memory, and a directory of the host
+  projectatomic.system_containers.system_container:
+    name: hello-world
+    image: registry.example.com/hello-world:1.0
+    secret_values:
+      RECEIVER: "{{ receiver }}"
+    mounts:
+      - source: /srv/hello
+        destination: /data
+        create: directory
+    unit_options:
+      Service:
+        MemoryMax: 512M
+        Environment:
+          - LANG=C.UTF-8
+          - HTTPS_PROXY=http://proxy.example.com:3128
+    health_cmd: [/bin/sh, -c, "test -d /data"]
+
+- name: Look at the deployments of a container
+  projectatomic.system_containers.system_container_info:
+    name: hello-world
+  register: hello
+
+- name: Make the one before active again
+  projectatomic.system_containers.system_container:
+    name: hello-world
+    deployment: "{{ (hello.containers[0].deployments | rejectattr('active'))[0].id }}"
+
 - name: Remove a container
   projectatomic.system_containers.system_container:
     name: hello-world
@@ -153,7 +266,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import (
+    MOUNT,
+    PULL,
+    PULL_RULES,
+    STORE,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._containers import (
     container_request,
     converge_container,
@@ -177,11 +295,14 @@ def main() -> None:
             "pull": {"type": "str", "choices": ["missing", "always", "never"], "default": "missing"},
             "values": {"type": "dict", "default": {}},
             "secret_values": {"type": "dict", "default": {}, "no_log": True},
+            "mounts": {"type": "list", "elements": "dict", "default": [], "options": MOUNT},
             "unit_options": {"type": "dict", "default": {}},
             "runtime": {"type": "str", "default": "runc"},
             "keep": {"type": "int", "default": 2},
             "deployment": {"type": "str"},
             "rollback_on_failure": {"type": "bool", "default": True},
+            "force_host_files": {"type": "bool", "default": False},
+            "verify": {"type": "bool", "default": False},
             "health_cmd": {"type": "list", "elements": "str"},
             "ready_delay": {"type": "float", "default": 3.0},
             "ready_timeout": {"type": "float", "default": 60.0},

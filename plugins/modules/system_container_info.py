@@ -163,10 +163,39 @@ containers:
       elements: str
       sample: ["/etc/systemd/system/hello-world.service"]
 runtime:
-  description: Path and version of the host's OCI runtime, both none when it has none.
+  description: The host's OCI runtime, C(runc) or else C(crun); all of it is none when the host has neither.
   returned: success
   type: dict
-  sample: {"path": "/usr/bin/runc", "version": "1.1.5"}
+  contains:
+    name:
+      description: Name that the program gives itself.
+      type: str
+      sample: runc
+    path:
+      description: Path of the program.
+      type: str
+      sample: /usr/bin/runc
+    version:
+      description: Version that the program reports.
+      type: str
+      sample: 1.1.5+ds1
+    known_vulnerabilities:
+      description:
+        - The published vulnerabilities that upstream fixed in later versions than this one, oldest first. Each has C(id), C(fixed_in)
+          (the first version without it, of each branch that got a fix) and C(summary).
+        - None when the version is not understood.
+      type: list
+      elements: dict
+      sample:
+        - id: CVE-2024-21626
+          fixed_in: ["1.1.12"]
+          summary: a file descriptor left open led a container to the host's files
+    note:
+      description:
+        - How to read the list; none when it is empty. Distributions mend old versions without changing upstream's version number,
+          so the list may have what the package in use no longer has.
+      type: str
+      sample: "By upstream's version alone: distributions mend old versions without changing it, ask the one in use."
 """
 
 from typing import Any

@@ -58,6 +58,7 @@ EFFECTS = {
     "_describe_images",
     "_host_file_io",
     "_image_files",
+    "_image_paths",
     "_image_proxy",
     "_images",
     "_inflate",

@@ -20,6 +20,10 @@ from unit.plugins.module_utils.builders import content
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, Inputs
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_files import (
+    ImageHostFile,
+    digest_of,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import parse_info, render_info
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import HostFacts, Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import ImageConfig
@@ -46,16 +50,11 @@ ATOMIC_ROOT = "/var/lib/containers/atomic"
 RUN_ONCE = "run-once images (label atomic.run=once) are not supported yet (DESIGN 8, Not yet)"
 DEFAULT_CONFIG = "without config.json*, the default is made from the image's own OCI configuration (DESIGN 3)"
 FORCED_REFUSED = "variables that are always computed are refused in values (TRAPS 16)"
-HOST_FILES = "host files are not installed yet; DESIGN 4 has _host_files"
+ROOT_FILES = "host files in the root are recorded as /NAME, where Atomic wrote /./NAME (DESIGN 3)"
 
 UNSTABLE_INFO = ("created", "ostree-commit")
 UNSTABLE_VALUES = ("UUID", "ALL_PROCESS_CAPABILITIES", "ATOMIC")
-HOST_FILE_KEYS = (
-    "installed-files",
-    "installed-files-checksum",
-    "installed-files-template",
-    "rename-installed-files",
-)
+INSTALLED = re.compile(r"(\S) \d+ (\S+) (\S+) ?(?:-> (\S+)|size=\d+ nlink=1 sha256=(\S+))?")
 
 
 def document(case: Path, name: str) -> Any:
@@ -80,8 +79,8 @@ def deviations(case: Path) -> set[str]:
         found.add(DEFAULT_CONFIG)
     if set(document(case, "input.json")["set"]) & set(FORCED):
         found.add(FORCED_REFUSED)
-    if (case / "exports" / "hostfs").exists():
-        found.add(HOST_FILES)
+    if "/./" in (text(case, "expected/installed-files.txt") or ""):
+        found.add(ROOT_FILES)
     return found
 
 
@@ -94,7 +93,34 @@ def image_files(case: Path) -> ImageFiles:
         service_template=text(case, "exports/service.template"),
         tmpfiles_template=text(case, "exports/tmpfiles.template"),
         manifest=parse_exports_manifest(manifest) if manifest is not None else ExportsManifest(),
+        host_files=host_entries(case),
     )
+
+
+def installed(case: Path) -> set[tuple[str, str, str, str | None]]:
+    """Return what Atomic installed: type, owner, path, and link target or digest."""
+    return {
+        (kind, owner, path.replace("/./", "/"), target or digest or None)
+        for kind, owner, path, target, digest in INSTALLED.findall(text(case, "expected/installed-files.txt") or "")
+    }
+
+
+def host_entries(case: Path) -> tuple[ImageHostFile, ...]:
+    """Return what the image of a case has below hostfs. A case's folder keeps no modes, links and empty folders: the latter
+    two are as installed."""
+    top = case / "exports" / "hostfs"
+    found: dict[str, ImageHostFile] = {}
+    for place in top.rglob("*"):
+        path = f"/{place.relative_to(top)}"
+        if place.is_dir():
+            found[path] = ImageHostFile(path, "d", 0o755, 0, 0)
+        else:
+            data = place.read_bytes()
+            found[path] = ImageHostFile(path, "-", 0o644, 0, 0, sha256=digest_of([data]), text=data.decode("utf-8"))
+    for kind, _owner, path, target in installed(case):
+        if kind in ("d", "l"):
+            found[path] = ImageHostFile(path, kind, 0o755, 0, 0, target=target)
+    return tuple(found.values())
 
 
 def host_facts(info: dict[str, Any] | None) -> HostFacts:
@@ -106,6 +132,7 @@ def host_facts(info: dict[str, Any] | None) -> HostFacts:
         runtime=info["runtime"] if info else "/usr/bin/runc",
         machine_id="golden",
         capabilities=tuple(re.findall(r"CAP_\w+", values["ALL_PROCESS_CAPABILITIES"])),
+        selinux=True,  # Atomic kept labels on every host
     )
 
 
@@ -187,7 +214,11 @@ def test_info(case: Path) -> None:
     made, expected = rendered(case), document(case, "expected/info.json")
     info = json.loads(render_info(made))
     assert set(expected) <= set(info)
-    left_out = ["values", *UNSTABLE_INFO, *(HOST_FILE_KEYS if HOST_FILES in deviations(case) else ())]
+    left_out = ["values", *UNSTABLE_INFO]
+    if ROOT_FILES in deviations(case):
+        checksums = {path.replace("/./", "/"): digest for path, digest in expected["installed-files-checksum"].items()}
+        expected.update({"installed-files": list(checksums), "installed-files-checksum": checksums})
+    expected["installed-files"].sort()  # Atomic's order was that of its directory
     got = without(info, "system-containers", *left_out)
     assert got == without(expected, *left_out)
     assert without(info["values"], *UNSTABLE_VALUES) == without(expected["values"], *UNSTABLE_VALUES)

@@ -30,7 +30,6 @@ from unit.plugins.module_utils.builders import (
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_files import ImageHostFile
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import (
     ExportsManifest,
@@ -246,7 +245,6 @@ def test_a_value_adds_no_line(text: str) -> None:
 @pytest.mark.parametrize(
     ("files", "config", "message"),
     [
-        (image_files(host_files=(ImageHostFile("/etc/app", "-", 0o644, 0, 0),)), {}, "brings files for the host"),
         (image_files(), {"labels": {"atomic.run": "once"}}, "is to be run once"),
     ],
 )

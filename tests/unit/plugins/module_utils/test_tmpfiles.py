@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Mount
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._tmpfiles import (
     MissingSource,
+    add_lines,
+    created_mount_sources,
     created_paths,
     default_tmpfiles,
 )
@@ -56,3 +59,34 @@ def test_path_that_no_line_can_hold(character: str) -> None:
 )
 def test_created_paths(text: str, paths: set[str]) -> None:
     assert created_paths(text) == paths
+
+
+def test_sources_of_mounts() -> None:
+    """Without mode and owner, so that what exists keeps its own."""
+    mounts = [
+        Mount("/a", "/srv/a", create="directory"),
+        Mount("/b", "/srv/b%", create="file"),
+        Mount("/c", "/srv/c"),
+        Mount("/d", "tmpfs", "tmpfs"),
+    ]
+    lines = created_mount_sources(mounts)
+    assert lines == "d    /srv/a   - - - - -\nf    /srv/b%%   - - - - -\n"
+    assert created_paths(lines) == {"/srv/a", "/srv/b%"}
+    with pytest.raises(InvalidInputError, match="create it"):
+        created_mount_sources([Mount("/a", "/srv/a b", create="directory")])
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "after"),
+    [
+        ("", "", ""),
+        ("# x", "", "# x"),
+        ("", "d /a\n", "d /a\n"),
+        ("d /a 0700 0 0 - -\n", "d /b\n", "d /a 0700 0 0 - -\nd /b\n"),
+        ("d /a 0700 0 0 - -", "d /b\n", "d /a 0700 0 0 - -\nd /b\n"),
+        ("d /a 0700 0 0 - -", "d /a - - - - -\n", "d /a 0700 0 0 - -"),
+        ("", "d /a\nd /a\n", "d /a\n"),
+    ],
+)
+def test_add_lines(text: str, lines: str, after: str) -> None:
+    assert add_lines(text, lines) == after
