@@ -19,7 +19,7 @@ from ._errors import InvalidInputError, ServiceError, SystemContainerError, mess
 from ._image_files import ImageTree, missing_source, read_image_files
 from ._image_request import ImageRequest, image_request
 from ._images import ImageOutcome, converge_image, stored_outcome
-from ._io import locked
+from ._io import LOCK_TIMEOUT, locked
 from ._models import Deployment, Inputs, Observed, Value
 from ._observe import is_missing, observe_containers, observe_host
 from ._oci_image import StoredImage
@@ -141,9 +141,12 @@ def remove_container(store: Store, name: str, *, check_mode: bool) -> ContainerO
 
 def _lock(name: str, *, check_mode: bool) -> contextlib.AbstractContextManager[None]:
     """Return the lock on a container; check mode writes nothing, so it takes none."""
-    if check_mode:
-        return contextlib.nullcontext()
-    return locked(f"{_LOCK_FOLDER}/{name}.lock", what=f"the system container '{name}'")
+    return contextlib.nullcontext() if check_mode else container_lock(name)
+
+
+def container_lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> contextlib.AbstractContextManager[None]:
+    """Return the lock of whoever changes a container; ``LockedError`` after ``timeout`` seconds."""
+    return locked(f"{_LOCK_FOLDER}/{name}.lock", what=f"the system container '{name}'", timeout=timeout)
 
 
 def _look(store: Store, name: str) -> Observed:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,6 +41,8 @@ _LOCK_NAME = "system-containers.lock"
 _NOTHING = {"lost+found"}
 """What an empty file system has."""
 
+_NO_SPACE = re.compile(r"No space left on device|min-free-space|Disk quota exceeded")
+
 NEW_REPOSITORY = ".ostree-"
 """Begin of the name under which a repository is made."""
 
@@ -53,9 +57,13 @@ def widen_pipe(descriptor: int) -> None:
 
 
 class TarCommit:
-    """A running ``ostree commit --tree=tar=-``: ``write`` a tar, then ``finish``; ``abort`` ends it on every path."""
+    """A running ``ostree commit --tree=tar=-``: ``write`` a tar, then ``finish``; ``abort`` ends it on every path.
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    ``repository`` is its path, for messages.
+    """
+
+    def __init__(self, argv: Sequence[str], repository: str) -> None:
+        self._repository = repository
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [find_tool(argv[0]), *argv[1:]],
@@ -92,8 +100,8 @@ class TarCommit:
             yield
         except subprocess.TimeoutExpired as exc:
             raise StoreError(
-                f"A layer cannot be stored in the OSTree repository: ostree did not end within {_TIMEOUT:g} seconds: "
-                "check the disk, then try again"
+                f"A layer cannot be stored in the OSTree repository '{self._repository}': ostree did not end within "
+                f"{_TIMEOUT:g} seconds: check the disk, then try again"
             ) from exc
 
     def _stdin(self) -> int:
@@ -104,7 +112,9 @@ class TarCommit:
         self._stderr.seek(0)
         lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1] if lines else f"ostree ended with exit code {self._process.poll()}"
-        return StoreError(f"A layer cannot be stored in the OSTree repository: {reason}")
+        if _NO_SPACE.search(reason):
+            return _no_space(self._repository, reason)
+        return StoreError(f"A layer cannot be stored in the OSTree repository '{self._repository}': {reason}")
 
     def abort(self) -> None:
         """Kill the process if it still runs and wait for its end; harmless after ``finish``."""
@@ -162,9 +172,14 @@ class Repository(RepositoryReader):
                     raise
 
     def set_ref(self, ref: str, commit: str) -> None:
-        """Let ``ref`` name ``commit``, whether or not it exists."""
-        self._drop_unreadable(ref)
-        self._ostree("refs", "--force", f"--create={checked_ref(ref)}", checked_commit(commit))
+        """Let ``ref`` name ``commit``, whether or not it exists.
+
+        The file is what libostree writes; killed in between, that leaves its temporary one behind, as another ref.
+        """
+        path = os.path.join(self.path, "refs/heads", checked_ref(ref))
+        name = hashlib.sha256(ref.encode("ascii")).hexdigest()  # several may be written at once
+        temporary = os.path.join(self.path, "tmp", f"system-containers-ref-{name}")
+        write_file(path, checked_commit(commit).encode("ascii") + b"\n", mode=0o644, temporary=temporary)
 
     def delete_ref(self, ref: str) -> None:
         """Delete ``ref``, and only it (``ostree refs --delete`` takes a prefix); nothing happens when it is absent."""
@@ -187,29 +202,32 @@ class Repository(RepositoryReader):
         The same content gives the same commit. With ``ref``, that names the commit afterwards. ostree keeps an object
         that is there, even one that was changed on disk: so all is read back, and what was changed is written anew.
         """
-        if ref is not None:
-            self._drop_unreadable(ref)
-        argv = self._commit_argv("tar=-", metadata=metadata, ref=ref)
+        argv = self._commit_argv("tar=-", metadata=metadata)
+        commit = self._committed(argv, stdin=_tar(files))
         for _attempt in range(3):  # a commit, then its directory, then the file
-            commit = self._committed(argv, stdin=_tar(files))
             if not self._discard_changed(commit, files):
-                return commit
-        return self._committed(argv, stdin=_tar(files))
+                break
+            commit = self._committed(argv, stdin=_tar(files))
+        if ref is not None:
+            self.set_ref(ref, commit)
+        return commit
 
     def commit_tree_of(self, commit: str, *, metadata: Mapping[str, str], ref: str | None = None) -> str:
         """Commit the tree of ``commit`` again with other ``metadata`` and return the new commit."""
+        made = self._committed(self._commit_argv(f"ref={checked_commit(commit)}", metadata=metadata), stdin=None)
         if ref is not None:
-            self._drop_unreadable(ref)
-        argv = self._commit_argv(f"ref={checked_commit(commit)}", metadata=metadata, ref=ref)
-        return self._committed(argv, stdin=None)
+            self.set_ref(ref, made)
+        return made
 
     def commit_tar(self, *, over: str | None = None) -> TarCommit:
         """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755).
 
         The tar is put over the tree of the commit ``over``.
         """
-        argv = self._commit_argv("tar=-", metadata={IMPORT_KEY: "1"}, ref=None)
-        return TarCommit(argv if over is None else [*argv[:-1], f"--tree=ref={checked_commit(over)}", argv[-1]])
+        argv = self._commit_argv("tar=-", metadata={IMPORT_KEY: "1"})
+        if over is not None:
+            argv.insert(-1, f"--tree=ref={checked_commit(over)}")
+        return TarCommit(argv, self.path)
 
     def prune(self, commits: Iterable[str]) -> None:
         """Delete ``commits``, which no ref names, then every object that no other commit reaches.
@@ -264,14 +282,15 @@ class Repository(RepositoryReader):
         try:
             return run(argv, timeout=_TIMEOUT, stdin=stdin, env=_UTF8)
         except CommandError as exc:
+            if _NO_SPACE.search(exc.stderr):
+                raise _no_space(self.path, exc.stderr) from exc
             raise StoreError(f"The OSTree repository '{self.path}': {exc}") from exc
 
-    def _commit_argv(self, tree: str, *, metadata: Mapping[str, str], ref: str | None) -> list[str]:
+    def _commit_argv(self, tree: str, *, metadata: Mapping[str, str]) -> list[str]:
         """Timestamp, subject, parent and bindings are fixed: equal content gives an equal commit, as Atomic had it."""
-        target = "--orphan" if ref is None else f"--branch={checked_ref(ref)}"
-        fixed = ["--subject=", "--timestamp=@0", "--parent=none", "--no-bindings", "--tar-autocreate-parents"]
+        fixed = ["--orphan", "--subject=", "--timestamp=@0", "--parent=none", "--no-bindings", "--tar-autocreate-parents"]
         strings = [f"--add-metadata-string={key}={value}" for key, value in metadata.items()]
-        return ["ostree", "commit", f"--repo={self.path}", target, *fixed, *strings, f"--tree={tree}"]
+        return ["ostree", "commit", f"--repo={self.path}", *fixed, *strings, f"--tree={tree}"]
 
     def _committed(self, argv: Sequence[str], *, stdin: bytes | None) -> str:
         commit = self._ostree(argv[1], *argv[3:], stdin=stdin).text.strip()
@@ -301,6 +320,13 @@ class Repository(RepositoryReader):
         for path in changed:
             os.unlink(path)
         return bool(changed)
+
+
+def _no_space(repository: str, reason: str) -> StoreError:
+    return StoreError(
+        f"There is no space left for the OSTree repository '{repository}' ({reason}): free some, for example with "
+        "system_container_prune, then try again"
+    )
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

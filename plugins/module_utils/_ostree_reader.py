@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ._errors import InvalidInputError, StoreError
-from ._gvariant import Node, children_of, commit_root, string_metadata
+from ._gvariant import Node, children_of, commit_root, directory_mode, string_metadata
 from ._layer_tree import Entry, Replaced, is_opaque, merge_folder, visible
 
 IMPLIED_PARENTS = "system-containers.implied-parents"
@@ -74,28 +74,22 @@ class RepositoryReader:
 
     def refs(self, prefix: str = "ociimage") -> dict[str, str | None]:
         """Return all refs below ``prefix`` with their commits, None for a ref that cannot be read."""
-        heads = os.path.join(self.path, "refs/heads")
-        found: dict[str, str | None] = {}
-        for folder, _folders, names in os.walk(os.path.join(heads, checked_ref(prefix))):
-            for name in names:
-                if _REF.match(name):
-                    ref = os.path.relpath(os.path.join(folder, name), heads)
-                    try:
-                        found[ref] = self.resolve(ref)
-                    except StoreError:
-                        found[ref] = None
-        return found
+        found = self._refs_below(f"heads/{checked_ref(prefix)}")
+        return {path[len("heads/") :]: commit for path, commit in found.items() if _REF.match(path)}
 
     def every_ref(self) -> dict[str, str | None]:
         """Return all refs, those of remotes and mirrors too, by their path below ``refs``; None as in ``refs``."""
-        top = os.path.join(self.path, "refs")
+        return self._refs_below("")
+
+    def _refs_below(self, start: str) -> dict[str, str | None]:
+        top = os.path.join(self.path, "refs", "")
         found: dict[str, str | None] = {}
-        for folder, _folders, names in os.walk(top):
+        for folder, _folders, names in os.walk(top + start):
             for path in (os.path.join(folder, name) for name in names):
                 try:
-                    found[os.path.relpath(path, top)] = _read_ref(path)
+                    found[path[len(top) :]] = _read_ref(path)
                 except StoreError:
-                    found[os.path.relpath(path, top)] = None
+                    found[path[len(top) :]] = None
         return found
 
     def metadata(self, commit: str) -> dict[str, str]:
@@ -148,7 +142,7 @@ class RepositoryReader:
 
     def _read(self, checksum: str, kind: str) -> bytes:
         try:
-            with open(self.object_path(checked_commit(checksum), kind), "rb") as stream:
+            with open(self.object_path(checked_commit(checksum), kind), "rb", buffering=0) as stream:
                 return stream.read()
         except OSError as exc:
             raise StoreError(f"The OSTree repository '{self.path}' lacks object {checksum}.{kind}: {exc}") from exc
@@ -198,7 +192,7 @@ class RepositoryReader:
         if node.meta is None:
             yield self._file_entry(node.checksum, path)
             return
-        uid, gid, mode = struct.unpack(">III", self.read_object(node.meta, "dirmeta")[:12])
+        uid, gid, mode = directory_mode(self.read_object(node.meta, "dirmeta"))
         yield Entry(path=path, type="d", mode=stat.S_IMODE(mode), uid=uid, gid=gid)
         if depth:
             for name, child in sorted(self._children(node).items()):
@@ -271,8 +265,8 @@ def checked_commit(commit: str) -> str:
 
 def _read_ref(path: str) -> str | None:
     try:
-        with open(path, encoding="ascii") as stream:
-            commit = stream.read(128).strip()
+        with open(path, "rb", buffering=0) as stream:
+            commit = stream.read(128).decode("ascii").strip()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except (OSError, ValueError) as exc:

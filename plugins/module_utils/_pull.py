@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from ._errors import SourceError, StoreError
 from ._image_source import check_platform
 from ._layer_import import ImportedLayer, import_layer
+from ._lower_links import place_lower_links
 from ._oci_image import (
     Descriptor,
     ImageConfig,
@@ -32,7 +33,7 @@ from ._oci_image import (
     parse_manifest,
 )
 from ._ostree import MAX_METADATA_STRING, Repository
-from ._ostree_reader import IMPLIED_PARENTS
+from ._ostree_reader import IMPLIED_PARENTS, LOWER_LINKS
 from ._stored_image import (
     DIFF_ID,
     OWN_KEY,
@@ -84,7 +85,8 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
             futures = [
                 pool.submit(import_layer, repository, proxy, layers[0], diff_id) for diff_id, layers in missing.items()
             ]
-            imported = [future.result() for future in as_completed(futures)]
+            pairs = list(zip(remote.manifest.layers, config.diff_ids))
+            imported = place_lower_links(repository, pairs, [future.result() for future in as_completed(futures)])
             list(pool.map(lambda layer: _store_layer(repository, layer, missing[layer.diff_id]), imported))
             index_digest = index.result()
         except BaseException:
@@ -107,8 +109,7 @@ def _config_bytes(repository: Repository, proxy: ImageProxy, remote: RemoteImage
     if stored is not None:
         return stored
     if digest_of(remote.manifest_bytes) == remote.manifest_digest:
-        with proxy.blob(descriptor) as blob:
-            data = blob.read()
+        data = proxy.read(descriptor)
     else:
         data = proxy.converted_config()
     if digest_of(data) != descriptor.digest:
@@ -166,6 +167,7 @@ def _store_layer(repository: Repository, layer: ImportedLayer, descriptors: Sequ
             UNPACKED_SIZE: str(layer.size),
             DIFF_ID: layer.diff_id,
             IMPLIED_PARENTS: str(layer.implied),
+            **({LOWER_LINKS: layer.placed_links} if layer.placed_links else {}),
         }
         repository.commit_tree_of(layer.commit, metadata=metadata, ref=descriptor.ref)
 

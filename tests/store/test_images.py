@@ -106,8 +106,16 @@ class FakeProxy:
     def index_digest(self, manifest_digest: str) -> None:
         return None
 
+    enforced = True
+
+    def retrying(self, call: Any) -> Any:
+        return call()
+
+    def read(self, descriptor: Any) -> bytes:
+        return self.image.blobs[descriptor.digest]
+
     @contextlib.contextmanager
-    def blob(self, descriptor: Any) -> Iterator[FakeBlob]:
+    def blob(self, descriptor: Any, diff_id: str) -> Iterator[FakeBlob]:
         yield FakeBlob(self.image.blobs[descriptor.digest])
 
 
@@ -359,13 +367,13 @@ def test_an_authfile_goes_before_a_user() -> None:
 
 def test_ostree_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_ostree, "_TIMEOUT", 0.05)
-    commit = TarCommit(["sleep", "60"])
+    commit = TarCommit(["sleep", "60"], "/repo")
     try:
         with pytest.raises(StoreError, match="did not end within"):
             commit.finish()
     finally:
         commit.abort()
-    commit = TarCommit(["sh", "-c", "exec <&-; sleep 60"])
+    commit = TarCommit(["sh", "-c", "exec <&-; sleep 60"], "/repo")
     try:
         with pytest.raises(StoreError, match="did not end within"):
             commit.write([bytes(4 * 1024 * 1024)])
