@@ -14,14 +14,13 @@ import contextlib
 import json
 import os
 import select
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from ._errors import CommandError, ImageNotFoundError, MissingPlatformError, SourceError, TransientSourceError
 from ._image_name import is_digest
 from ._image_source import credentials, platform_flags, platforms_of, source_flags
+from ._io import temporary_folder
 from ._oci_image import MAX_MANIFEST, Descriptor, SourceOptions, digest_of, parse_index
 from ._ostree import widen_pipe
 from ._proxy_process import ProxyProcess, Reply
@@ -274,8 +273,7 @@ class ImageProxy:
         self._global_flags = platform_flags(options.platform)
         if options.source.partition(":")[0] in _UNPACKING_TRANSPORTS:
             folder = os.environ.get("TMPDIR") or "/var/tmp"
-            temporary = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder)
-            self._cleanup.callback(shutil.rmtree, temporary, ignore_errors=True)
+            temporary = self._cleanup.enter_context(temporary_folder(folder, TEMPORARY_PREFIX))
             self._global_flags.append(f"--tmpdir={temporary}")
         argv = self.command("experimental-image-proxy")
         self._process = ProxyProcess([argv[0], "--debug", *argv[1:]], source=self.source, timeout=options.timeout)

@@ -165,7 +165,7 @@ def temporary_folder(parent: str, prefix: str) -> Iterator[str]:
 
 
 def stale_folders(parent: str, prefix: str) -> list[str]:
-    """Return the temporary folders in ``parent`` that no run uses."""
+    """Return the temporary folders of this user's in ``parent`` that no run uses."""
     try:
         names = sorted(name for name in os.listdir(parent) if name.startswith(prefix))
     except FileNotFoundError:
@@ -179,6 +179,8 @@ def _is_unlocked(path: str) -> bool:
     except OSError:
         return False
     try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            return False
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False

@@ -14,12 +14,12 @@ import contextlib
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 
 from ._errors import SourceError
 from ._image_proxy import TEMPORARY_PREFIX, ImageProxy
+from ._io import temporary_folder
 from ._ostree import Repository
 from ._runner import command_environment, find_tool
 from ._skopeo_log import SkopeoLog
@@ -39,16 +39,13 @@ def verified(repository: Repository, proxy: ImageProxy, manifest_digest: str) ->
     if proxy.enforced:
         yield proxy
         return
-    folder = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=os.path.join(repository.path, "tmp"))  # mode 0700
-    try:
+    with temporary_folder(os.path.join(repository.path, "tmp"), TEMPORARY_PREFIX) as folder:
         destination = f"dir:{folder}/image"
         proxy.retrying(lambda: _copy(proxy, destination))
         with ImageProxy(proxy.options, copy=destination) as copy:
             if copy.manifest()[1] != manifest_digest:
                 raise SourceError(f"'{proxy.source}' changed while it was being verified: try again")
             yield copy
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy(proxy: ImageProxy, destination: str) -> None:
