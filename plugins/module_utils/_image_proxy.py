@@ -22,10 +22,9 @@ from ._image_name import is_digest
 from ._image_source import credentials, platform_flags, platforms_of, source_flags
 from ._io import temporary_folder
 from ._oci_image import MAX_MANIFEST, Descriptor, SourceOptions, digest_of, parse_index
-from ._ostree import widen_pipe
 from ._proxy_process import ProxyProcess, Reply
 from ._retry import retried
-from ._runner import run
+from ._runner import run, widen_pipe
 from ._signature_policy import asks_for_more
 from ._source_errors import stalled, translate
 

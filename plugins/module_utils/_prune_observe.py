@@ -147,9 +147,11 @@ def _is_killed(path: str) -> bool:
 
 
 def _killed_transactions(repository: RepositoryReader) -> list[str]:
-    tmp = os.path.join(repository.path, "tmp")
-    folders = sorted(entry.path for entry in _entries(tmp) if entry.name.startswith(TRANSACTION) and _is_folder(entry))
-    return [path for path in folders if _is_killed(path)]
+    """Return the folders in which nobody commits any more; of one that was being removed, only the lock may be left."""
+    found = [entry for entry in _entries(os.path.join(repository.path, "tmp")) if entry.name.startswith(TRANSACTION)]
+    folders = {entry.path for entry in found if _is_folder(entry)}
+    locks = {entry.path[: -len("-lock")] for entry in found if entry.name.endswith("-lock") and not _is_folder(entry)}
+    return [path for path in sorted(folders | locks) if _is_killed(path)]
 
 
 def _stale(repository: RepositoryReader) -> list[str]:

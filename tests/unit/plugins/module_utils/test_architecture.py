@@ -70,6 +70,7 @@ EFFECTS = {
     "_runtime",
     "_skopeo_log",
     "_store",
+    "_tar_commit",
     "_store_sizes",
     "_verify",
     "_stored_image",
