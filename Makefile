@@ -14,13 +14,14 @@ ifneq ($(shell cat $(VENV)/.made 2>/dev/null),$(CURDIR))
 $(shell rm -rf $(VENV))
 endif
 
-.PHONY: help demo demo-down test test-unit test-sanity test-lint test-lab test-integration test-molecule \
-	lint format venv clean bootstrap bootstrap-lint bootstrap-venv
+.PHONY: help demo demo-down bench test test-unit test-sanity test-lint test-lab test-integration test-molecule \
+	faults fuzz lint format venv clean bootstrap bootstrap-bench bootstrap-lint bootstrap-venv
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make test-integration TARGET='one two' KEEP=1    only these targets; keep the hosts of what failed"
+	@echo "  make bench BENCH='disk --scale 0.1'              only these benchmarks, smaller; --help lists them"
 	@echo "  python3 tests/run.py --help                      the stages of make test"
 
 demo: bootstrap $(VENV)/.demo ## boot hosts on this machine and run containers on them (Debian 12, root)
@@ -50,6 +51,15 @@ test-integration: bootstrap $(VENV)/.test ## the modules on real hosts (root)
 test-molecule: bootstrap $(VENV)/.test ## Molecule's scenarios (root)
 	@$(RUN) molecule
 
+faults: bootstrap $(VENV)/.test ## kill the modules at every place where they change a file (root, hours)
+	@FAULTS=all $(RUN) faults
+
+fuzz: bootstrap $(VENV)/.unit ## look for what breaks the parsers and the tar filter, for MINUTES=10 (root)
+	@$(VENV)/bin/python tests/fuzz $(or $(MINUTES),10)
+
+bench: bootstrap-bench $(VENV)/.demo ## how fast it is, beside podman; writes docs/benchmarks.md (a quiet Debian 12, root)
+	@$(VENV)/bin/python tests/benchmarks $(if $(BENCH),$(BENCH),--write)
+
 lint: bootstrap-lint $(VENV)/.test ## the quick linters
 	@$(RUN) ruff mypy shellcheck ansible-lint
 
@@ -65,6 +75,9 @@ clean: ## remove what the tools made here (take hosts down first)
 
 bootstrap:
 	@tests/tools/bootstrap lab
+
+bootstrap-bench:
+	@tests/tools/bootstrap bench
 
 bootstrap-lint:
 	@tests/tools/bootstrap lint

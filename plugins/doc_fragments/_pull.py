@@ -16,8 +16,9 @@ class ModuleDocFragment:
 options:
   source:
     description:
-      - Where the image comes from, in the syntax of containers-transports(5). C(docker://HOST/NAME:TAG) is a registry,
-        C(oci:/DIRECTORY[:TAG]) an OCI layout on the target host.
+      - Where the image comes from, in the syntax of containers-transports(5). C(docker://HOST/NAME:TAG) is a registry. On the
+        target host are C(oci:/DIRECTORY[:TAG]), C(oci-archive:/FILE[:TAG]), C(docker-archive:/FILE[:NAME:TAG]), C(dir:/DIRECTORY),
+        C(containers-storage:NAME:TAG) (Podman and others) and C(docker-daemon:NAME:TAG). Paths have to be absolute.
       - If not set, it is the registry that the image's name says. A name without a registry needs a source, as no
         registry is ever guessed. For the same reason C(docker://) needs the registry, such as C(docker://docker.io/library/NAME).
     type: str
@@ -46,13 +47,15 @@ options:
       - An image that is stored already is not pulled again because it is for another platform.
     type: str
   pull_timeout:
-    description: Seconds without an answer, or without one byte, after which the source counts as stalled.
+    description:
+      - Seconds without an answer, or without one byte, after which the source counts as stalled.
+      - A registry that limits the rate of requests (429) is waited for as long as it asks, five times at most.
     type: int
     default: 60
   pull_retries:
     description:
       - How often a request is tried again after an error that may pass, such as a server error or a connection that broke,
-        each time after a longer pause.
+        each time after a longer pause (0.5, 1, 2 seconds and so on, at most 30).
     type: int
     default: 3
   max_layer_size:

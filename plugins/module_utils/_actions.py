@@ -80,6 +80,27 @@ class EndChange:
 
 
 @dataclass(frozen=True)
+class RemoveBlob:
+    """Delete the ref of a layer or a configuration that no image needs."""
+
+    ref: str
+
+    def __str__(self) -> str:
+        return f"remove unused blob {self.ref}"
+
+
+@dataclass(frozen=True)
+class PruneObjects:
+    """Delete commits that no ref names, and all objects that nothing reaches then (``objects``: how many)."""
+
+    commits: tuple[str, ...]
+    objects: int
+
+    def __str__(self) -> str:
+        return f"prune {len(self.commits)} unused commits, {self.objects} objects in all"
+
+
+@dataclass(frozen=True)
 class CheckoutDeployment:
     """Empty the deployment's slot, check the image out into it and write its generated files and ``info``."""
 
@@ -284,6 +305,8 @@ Action = Union[
     RemoveImage,
     BeginChange,
     EndChange,
+    RemoveBlob,
+    PruneObjects,
     CheckoutDeployment,
     CheckoutUnrendered,
     RemoveDirectory,

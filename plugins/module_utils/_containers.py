@@ -20,7 +20,7 @@ from ._describe import describe_container
 from ._errors import InvalidInputError, ServiceError, SystemContainerError, message_of
 from ._host_file_plan import observed_paths, shared_paths
 from ._image_request import image_request
-from ._io import locked
+from ._io import LOCK_TIMEOUT, locked
 from ._models import Observed, Readiness
 from ._mounts import parse_mounts
 from ._observe import container_names, observe_containers
@@ -156,9 +156,12 @@ def remove_container(store: Store, name: str, *, check_mode: bool) -> ContainerO
 
 def _lock(name: str, *, check_mode: bool) -> contextlib.AbstractContextManager[None]:
     """Return the lock on a container; check mode writes nothing, so it takes none."""
-    if check_mode:
-        return contextlib.nullcontext()
-    return locked(f"{_LOCK_FOLDER}/{name}.lock", what=f"the system container '{name}'")
+    return contextlib.nullcontext() if check_mode else container_lock(name)
+
+
+def container_lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> contextlib.AbstractContextManager[None]:
+    """Return the lock of whoever changes a container; ``LockedError`` after ``timeout`` seconds."""
+    return locked(f"{_LOCK_FOLDER}/{name}.lock", what=f"the system container '{name}'", timeout=timeout)
 
 
 def _look(store: Store, name: str) -> Observed:

@@ -18,6 +18,7 @@ from ._models import Observed
 from ._oci_image import RemoteImage, StoredImage
 from ._ostree_reader import RepositoryReader
 from ._render import template_variables
+from ._store_sizes import ImageSizes, store_sizes
 from ._stored_image import layer_commits, read_config, stored_image
 
 _BLOB_REF = re.compile(REF_PREFIX + r"[0-9a-f]{64}\Z")
@@ -30,8 +31,12 @@ def list_images(
     if not repository.exists():
         return []
     refs = [name.ref for name in names] if names is not None else image_refs(repository)
-    images = [_describe_ref(repository, ref, containers) for ref in set(refs)]
-    return sorted((image for image in images if image), key=lambda image: str(image["name"]))
+    images = [image for image in (_describe_ref(repository, ref, containers) for ref in set(refs)) if image]
+    sizes = store_sizes(repository).images if images else {}
+    for image in images:
+        size = sizes.get(str(image["commit"]), ImageSizes())
+        image.update(unpacked_size=size.unpacked, unique_size=size.unique, shared_size=size.shared)
+    return sorted(images, key=lambda image: str(image["name"]))
 
 
 def describe_remote(name: str, remote: RemoteImage) -> dict[str, Any]:

@@ -37,8 +37,16 @@ class ImageNotFoundError(SystemContainerError):
     """No image of that name in the store or at its source."""
 
 
+class MissingPlatformError(ImageNotFoundError):
+    """An image for several platforms has none for the one that is asked for."""
+
+
 class SourceError(SystemContainerError):
     """The source of an image cannot be reached, refuses, or hands out something broken."""
+
+
+class TransientSourceError(SourceError):
+    """The source failed in a way that may pass: a server error, or a connection that broke."""
 
 
 class StoreError(SystemContainerError):

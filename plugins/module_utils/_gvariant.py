@@ -6,12 +6,16 @@
 
 Little-endian framing offsets stand at the end of a container, as wide as the container's size needs:
 https://docs.gtk.org/glib/gvariant-specification-1.0.html section 2.5. The types are in libostree's ostree-core.h.
+``StoreError`` says that an object, though its checksum may be right, is none of ostree's making.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from ._errors import StoreError
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,17 @@ class Node:
 
     checksum: str
     meta: str | None
+
+
+@dataclass(frozen=True)
+class CommitHeader:
+    """What a commit says about itself: those of its metadata that are strings.
+
+    ``is_bare`` when it says nothing: no metadata, no parent, no related commits, no text, and 0 as its time.
+    """
+
+    metadata: Mapping[str, str]
+    is_bare: bool = False
 
 
 def offset_size(size: int) -> int:
@@ -51,8 +66,16 @@ def string_metadata(commit: bytes) -> dict[str, str]:
         end = offset(entry, 0)
         value, _zero, kind = entry[end + -end % 8 : len(entry) - offset_size(len(entry))].rpartition(b"\0")
         if kind == b"s":
-            found[entry[: end - 1].decode()] = value[:-1].decode()
+            found[_text(entry[: end - 1])] = _text(value[:-1])
     return found
+
+
+def commit_header(commit: bytes) -> CommitHeader:
+    """Return what a commit ``(a{sv}aya(say)sstayay)`` says about itself; its time is big-endian, 8 bytes, aligned."""
+    ends = [offset(commit, index) for index in range(5)]  # metadata, parent, related commits, subject, body
+    when = ends[4] + -ends[4] % 8
+    nothing = ends[0] == ends[1] == ends[2] == 0 and commit[: ends[4]] == b"\0\0" and not any(commit[when : when + 8])
+    return CommitHeader(metadata=string_metadata(commit), is_bare=nothing)
 
 
 def children_of(dirtree: bytes) -> Iterator[tuple[str, Node]]:
@@ -61,14 +84,36 @@ def children_of(dirtree: bytes) -> Iterator[tuple[str, Node]]:
     for entry in elements(dirtree[:end], alignment=1):
         first = offset(entry, 0)
         checksum = entry[first : len(entry) - offset_size(len(entry))]
-        yield entry[: first - 1].decode(), Node(checksum=checksum.hex(), meta=None)
+        yield _name(entry[: first - 1]), Node(checksum=checksum.hex(), meta=None)
     for entry in elements(dirtree[end : len(dirtree) - offset_size(len(dirtree))], alignment=1):
         first, second, width = offset(entry, 0), offset(entry, 1), offset_size(len(entry))
         meta = entry[second : len(entry) - 2 * width]
-        yield entry[: first - 1].decode(), Node(checksum=entry[first:second].hex(), meta=meta.hex())
+        yield _name(entry[: first - 1]), Node(checksum=entry[first:second].hex(), meta=meta.hex())
+
+
+def directory_mode(dirmeta: bytes) -> tuple[int, int, int]:
+    """Return uid, gid and mode of a dirmeta object ``(uuua(ayay))``, whose numbers are in network order."""
+    if len(dirmeta) < 12:
+        raise StoreError("The OSTree repository is damaged: a directory has no mode")
+    uid, gid, mode = struct.unpack(">III", dirmeta[:12])
+    return uid, gid, mode
 
 
 def commit_root(commit: bytes) -> Node:
     """Return the root directory of a commit ``(a{sv}aya(say)sstayay)``: the last two members."""
     end = offset(commit, 5)
     return Node(checksum=commit[end - 32 : end].hex(), meta=commit[end : end + 32].hex())
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as exc:
+        raise StoreError("The OSTree repository is damaged: an object has a text that is not UTF-8") from exc
+
+
+def _name(data: bytes) -> str:
+    name = _text(data)
+    if name in ("", ".", "..") or "/" in name:
+        raise StoreError(f"The OSTree repository is damaged: a directory has an entry of the name {name!r}")
+    return name

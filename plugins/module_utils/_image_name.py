@@ -19,6 +19,9 @@ from ._errors import InvalidInputError
 
 REF_PREFIX = "ociimage/"
 
+IMPORT_KEY = "system-containers.import"
+"""Metadata of the commit that an imported layer is made from: of no use once the layer has its own."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _REGISTRY = re.compile(
     r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*"

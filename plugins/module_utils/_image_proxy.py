@@ -2,63 +2,55 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Images at their source, read through ``skopeo experimental-image-proxy``.
+"""Images at their source, whatever its transport, read through ``skopeo experimental-image-proxy``.
 
-The protocol is described at the top of skopeo's ``cmd/skopeo/proxy.go``: JSON requests and replies over a
-``SOCK_SEQPACKET`` socket, answered one after another in the order of the requests; data comes through pipes that the
-proxy closes only while it handles ``FinishPipe``, which waits for the last byte and checks the digest. So a request is
-sent without waiting (``_submit``), one thread takes the replies, and a pipe is read on while its ``FinishPipe`` waits.
-Needs protocol 0.2.3 (``GetFullConfig``; skopeo 1.9). Only protocol 0.2.6 and newer enforces containers-policy.json(5).
+Needs protocol 0.2.3 (``GetFullConfig``; skopeo 1.9). Only protocol 0.2.6 and newer enforces containers-policy.json(5):
+with an older one ``enforced`` may be false, and then nothing but manifests may be taken from it (see ``_policy_copy``).
 """
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import json
 import os
 import select
-import socket
-import subprocess
-import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
-from typing import IO, Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-from ._errors import CommandError, SourceError, SystemContainerError
+from ._errors import CommandError, ImageNotFoundError, MissingPlatformError, SourceError, TransientSourceError
 from ._image_name import is_digest
-from ._image_source import check_policy, credentials, platform_flags, source_flags, translate
-from ._oci_image import MAX_MANIFEST, Descriptor, SourceOptions, parse_index
-from ._ostree import widen_pipe
-from ._runner import command_environment, find_tool, run
+from ._image_source import credentials, platform_flags, platforms_of, source_flags
+from ._io import temporary_folder
+from ._oci_image import MAX_MANIFEST, Descriptor, SourceOptions, digest_of, parse_index
+from ._proxy_process import ProxyProcess, Reply
+from ._retry import retried
+from ._runner import run, widen_pipe
+from ._signature_policy import asks_for_more
+from ._source_errors import stalled, translate
 
-_STALL = 3.0
-"""Seconds without one byte after which the proxy is asked (FinishPipe) whether the stream has failed."""
+_STALL = 1.0
+"""Seconds without a byte after which the proxy is asked (FinishPipe) whether the stream has failed."""
 
 _PIECE = 1024 * 1024
-_PACKET = 64 * 1024
 _MIN_PROTOCOL = (0, 2, 3)
 _ENFORCES_POLICY = (0, 2, 6)
 _INDEX_TRANSPORTS = ("docker", "oci", "oci-archive", "dir")
+_UNPACKING_TRANSPORTS = ("oci-archive", "docker-archive", "docker-daemon", "containers-storage")
+"""Where skopeo works on temporary files, which it leaves behind when it is killed, or (1.9.3) never closes."""
 
+TEMPORARY_PREFIX = "system-containers-pull-"
+"""How the names of temporary folders begin."""
 
-@dataclass
-class _Reply:
-    value: Any
-    pipe: int
-    descriptor: int | None
+_Result = TypeVar("_Result")
 
 
 class Blob:
     """One stream from the proxy; ``pieces`` yields its bytes and raises ``SourceError`` unless all were right."""
 
-    def __init__(self, proxy: ImageProxy, reply: _Reply, size: int | None) -> None:
+    def __init__(self, process: ProxyProcess, reply: Reply, size: int | None) -> None:
         if reply.descriptor is None:
             raise SourceError("skopeo's image proxy handed out no pipe")
-        self._proxy = proxy
+        self._process = process
         self._pipe = reply.pipe
         self._size = size
         self._descriptor = reply.descriptor
@@ -66,28 +58,53 @@ class Blob:
         widen_pipe(self._descriptor)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes. Only the end of the iteration says that size and digest were right."""
+        """Yield the bytes. Only the end of the iteration says that size and digest were right.
+
+        A stream that ends early is a ``TransientSourceError``: nothing was wrong but the connection.
+        """
         limit = MAX_MANIFEST if self._size is None else self._size
-        finish = self._finish() if self._size is None else None
-        received = 0
+        source, received = self._process.source, 0
+        for piece in self._stream(limit):
+            received += len(piece)
+            if received > limit:
+                raise SourceError(f"'{source}' hands out more than the {limit} bytes that were announced")
+            yield piece
+        try:
+            self._process.answer(self._finish)
+        except SourceError as exc:
+            if self._size is None or received == limit or not source.startswith("docker:"):
+                raise
+            raise TransientSourceError(f"'{source}' breaks off after {received} of {limit} bytes ({exc})") from exc
+        if self._size is not None and received != self._size:
+            raise SourceError(f"'{source}' hands out {received} bytes where {self._size} were announced")
+
+    def _stream(self, limit: int) -> Iterator[bytes]:
+        """Yield what comes through the pipe; ``FinishPipe`` is sent when all has come, or nothing comes any more."""
+        process, received, last = self._process, 0, self._process.note_bytes()
+        asked = self._size is None
+        if asked:
+            self._ask_to_finish()
         while True:
-            if finish is None and received >= limit:
-                finish = self._finish()
-            if not select.select([self._descriptor], [], [], _STALL if finish is None else self._proxy.timeout)[0]:
-                if finish is not None:
-                    raise self._proxy.stalled()
-                finish = self._finish()
+            if not asked and received >= limit:
+                asked = self._ask_to_finish()
+            wait = process.patience(self._finish, silent_since=last) if asked else _STALL
+            if wait <= 0:
+                raise process.stalled()
+            if not select.select([self._descriptor], [], [], wait)[0]:
+                asked = asked or self._ask_to_finish()
                 continue
             piece = os.read(self._descriptor, _PIECE)
             if not piece:
                 break
+            last = process.note_bytes()
             received += len(piece)
-            if received > limit:
-                raise SourceError(f"'{self._proxy.source}' hands out more than the {limit} bytes that were announced")
             yield piece
-        self._proxy.answer(finish or self._finish())
-        if self._size is not None and received != self._size:
-            raise SourceError(f"'{self._proxy.source}' hands out {received} bytes where {self._size} were announced")
+        if not asked:
+            self._ask_to_finish()
+
+    def _ask_to_finish(self) -> bool:
+        self._finish = self._process.submit("FinishPipe", self._pipe)
+        return True
 
     def read(self) -> bytes:
         """Return all bytes."""
@@ -105,146 +122,168 @@ class Blob:
     def __exit__(self, *unused: object) -> None:
         self.close()
 
-    def _finish(self) -> Future[_Reply]:
-        return self._proxy.submit("FinishPipe", self._pipe)
-
 
 class ImageProxy:
-    """A running proxy for one source, as a context manager. Its methods may be called from several threads."""
+    """A running proxy for one source, as a context manager. Its methods may be called from several threads.
 
-    def __init__(self, options: SourceOptions) -> None:
+    ``enforced`` tells whether the host's signature policy has been, or need not be, enforced on what it hands out.
+    """
+
+    def __init__(self, options: SourceOptions, *, copy: str | None = None) -> None:
+        """Prepare; ``copy`` names, as skopeo does, a copy of the image that was verified and is to be read instead."""
+        self.options = options
         self.source = options.source
         self.platform = options.platform
-        self.timeout = options.timeout
         self.limits = options.limits
-        self._options = options
+        self.enforced = False
+        self._copy = copy
+        self._transport = (copy or options.source).partition(":")[0]
         self._cleanup = contextlib.ExitStack()
-        self._lock = threading.Lock()
-        self._pending: collections.deque[Future[_Reply]] = collections.deque()
-        self._ended = False
-        self._cause: SystemContainerError | None = None
+        self._process: ProxyProcess | None = None
         self._handle: int | None = None
 
     def __enter__(self) -> ImageProxy:
         try:
             self._start()
-            version = self.answer(self.submit("Initialize")).value
-            if _version(version) < _ENFORCES_POLICY:
-                check_policy(_read_policy(), self.source)
+            version = self._ask("Initialize").value
+            self.enforced = (
+                _version(version) >= _ENFORCES_POLICY
+                or self._copy is not None
+                or not asks_for_more(self._read_policy(), self.source)
+            )
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *unused: object) -> None:
-        self.kill()
         self._cleanup.close()
 
-    def kill(self, cause: BaseException | None = None) -> None:
-        """End the proxy: every stream ends, every waiting call fails, with ``cause`` if that is a clear error.
+    def stalled(self, *, limited: bool) -> SourceError:
+        """Return the error for a source from which nothing comes any more, perhaps as it limits the rate."""
+        return stalled(self.source, timeout=self.options.timeout, limited=limited)
 
-        There is nothing that the proxy would have to save.
-        """
-        if self._cause is None and isinstance(cause, SystemContainerError):
-            self._cause = cause
-        process = getattr(self, "_process", None)
-        if process is not None and process.poll() is None:
-            process.kill()
+    def kill(self, cause: BaseException | None = None) -> None:
+        """End the proxy: every stream ends, every waiting call fails, with ``cause`` if that is a clear error."""
+        if self._process is not None:
+            self._process.kill(cause)
+
+    def retrying(self, call: Callable[[], _Result]) -> _Result:
+        """Return what ``call`` returns, called again after errors that may pass, as often as the task allows."""
+        return retried(call, retries=self.options.retries, pause=self._running.pause)
 
     def manifest(self) -> tuple[bytes, str]:
         """Return the manifest for the platform (as OCI) and the digest that it has at the source."""
-        reply = self._call("GetManifest")
-        with Blob(self, reply, None) as blob:
-            data = blob.read()
-        if not is_digest(reply.value):
-            raise SourceError(f"'{self.source}' has a manifest with the unusable digest '{str(reply.value)[:80]}'")
-        return data, str(reply.value)
+        try:
+            data, digest = self.retrying(self._manifest)
+        except MissingPlatformError as exc:
+            raise ImageNotFoundError(f"{exc}: {self._platforms()}") from exc
+        if not is_digest(digest):
+            raise SourceError(f"'{self.source}' has a manifest with the unusable digest '{str(digest)[:80]}'")
+        return data, str(digest)
 
     def converted_config(self) -> bytes:
         """Return the image configuration as converted to OCI: the blob that a converted manifest names."""
-        with Blob(self, self._call("GetFullConfig"), None) as blob:
-            return blob.read()
+        self._check_enforced()
+        return self.retrying(lambda: self._document("GetFullConfig")[0])
 
-    def blob(self, descriptor: Descriptor) -> Blob:
-        """Open a blob."""
-        return Blob(self, self._call("GetBlob", descriptor.digest, descriptor.size), descriptor.size)
+    def read(self, descriptor: Descriptor) -> bytes:
+        """Return a whole blob, such as a configuration."""
+
+        def attempt() -> bytes:
+            with self.blob(descriptor) as blob:
+                return blob.read()
+
+        return self.retrying(attempt)
+
+    def blob(self, descriptor: Descriptor, diff_id: str | None = None) -> Blob:
+        """Open a blob; for a layer with its diff ID, under which alone containers-storage has it, unpacked."""
+        self._check_enforced()
+        digest, size = descriptor.digest, descriptor.size
+        if diff_id is not None and self._transport == "containers-storage":
+            digest = diff_id
+        reply = self._call("GetBlob", digest, size)
+        if digest != descriptor.digest and isinstance(reply.value, int) and 0 <= reply.value != size:
+            # The size was that of the compressed layer: only this reply knows the right one, which the proxy checks.
+            Blob(self._running, reply, size).close()
+            size = reply.value
+            reply = self._call("GetBlob", digest, size)
+        return Blob(self._running, reply, size)
 
     def index_digest(self, manifest_digest: str) -> str | None:
         """Return the digest of the index at the source if there is one and it lists ``manifest_digest``."""
         if self.source.partition(":")[0] not in _INDEX_TRANSPORTS:
             return None
-        import hashlib
-
-        argv = ["skopeo", "inspect", "--raw", *self._flags, self.source]
         try:
-            raw = run(argv, timeout=self.timeout).stdout
-        except CommandError:
+            raw = self.retrying(self._raw_manifest)
+        except (SourceError, ImageNotFoundError):
             return None
-        if not any(entry.digest == manifest_digest for entry in parse_index(raw)):
-            return None
-        return "sha256:" + hashlib.sha256(raw).hexdigest()
+        return digest_of(raw) if any(entry.digest == manifest_digest for entry in parse_index(raw)) else None
 
-    def submit(self, method: str, *arguments: object) -> Future[_Reply]:
-        """Send a request and return what will hold its reply."""
-        future: Future[_Reply] = Future()
-        request = json.dumps({"method": method, "args": arguments}).encode("utf-8")
-        with self._lock:
-            if self._ended:
-                raise self._died()
-            self._pending.append(future)
-            try:
-                self._socket.sendall(request)
-            except OSError as exc:
-                raise self._died() from exc
-        return future
+    def command(self, name: str, *flags: str, prefix: str = "") -> list[str]:
+        """Return the start of a command of skopeo about the source, up to the flags that say how to reach it."""
+        return ["skopeo", *self._global_flags, name, *flags, *source_flags(self.options, self._auth, prefix=prefix)]
 
-    def answer(self, future: Future[_Reply]) -> _Reply:
-        """Wait for a reply."""
+    @property
+    def _running(self) -> ProxyProcess:
+        if self._process is None:
+            raise RuntimeError("the image proxy is used outside of its context")
+        return self._process
+
+    def _manifest(self) -> tuple[bytes, Any]:
+        return self._document("GetManifest")
+
+    def _document(self, method: str) -> tuple[bytes, Any]:
+        reply = self._call(method)
+        with Blob(self._running, reply, None) as blob:
+            return blob.read(), reply.value
+
+    def _raw_manifest(self) -> bytes:
+        """Return what the source has, an index or a manifest, as it is."""
         try:
-            return future.result(self.timeout)
-        except FutureTimeout as exc:
-            raise self.stalled() from exc
+            return run([*self.command("inspect", "--raw"), self.source], timeout=self.options.timeout).stdout
+        except CommandError as exc:
+            raise translate(exc.stderr or str(exc), self.source) from exc
 
-    def stalled(self) -> SourceError:
-        """Return the error for a source from which nothing comes any more."""
-        return SourceError(f"'{self.source}' did not answer within {self.timeout:g} seconds: check it, then try again")
+    def _platforms(self) -> str:
+        """Return which platforms there are, as the end of a message."""
+        try:
+            found = platforms_of(self.retrying(self._raw_manifest))
+        except (SourceError, ImageNotFoundError) as exc:
+            return f"what it has cannot be found out: {exc}"
+        return f"set 'platform' to one of those that it has: {', '.join(found)}" if found else "it names no platforms"
 
-    def _call(self, method: str, *arguments: object) -> _Reply:
+    def _check_enforced(self) -> None:
+        if not self.enforced:
+            raise SourceError(f"'{self.source}' is not pulled: the signature policy of this host was not enforced")
+
+    def _call(self, method: str, *arguments: object) -> Reply:
         """Call a method of the image, which is opened first."""
         if self._handle is None:
-            self._handle = int(self.answer(self.submit("OpenImage", self.source)).value)
-        return self.answer(self.submit(method, self._handle, *arguments))
+            self._handle = int(self._ask("OpenImage", self._copy or self.source).value)
+        return self._ask(method, self._handle, *arguments)
+
+    def _ask(self, method: str, *arguments: object) -> Reply:
+        return self._running.answer(self._running.submit(method, *arguments))
 
     def _start(self) -> None:
-        options = self._options
-        self._flags = source_flags(options, self._authfile())
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket = self._cleanup.enter_context(ours)
-        self._stderr: IO[bytes] = self._cleanup.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-        with theirs:
-            self._process = subprocess.Popen(
-                [
-                    find_tool("skopeo"),
-                    *platform_flags(options.platform),
-                    "experimental-image-proxy",
-                    *self._flags,
-                ],
-                stdin=theirs.fileno(),
-                stdout=self._stderr,
-                stderr=self._stderr,
-                env=command_environment(),
-            )
-        receiver = threading.Thread(target=self._receive, daemon=True)
-        receiver.start()
-        self._cleanup.callback(receiver.join)
-        self._cleanup.callback(self._process.wait)
+        options = self.options
+        self._auth = self._authfile()
+        self._global_flags = platform_flags(options.platform)
+        if options.source.partition(":")[0] in _UNPACKING_TRANSPORTS:
+            folder = os.environ.get("TMPDIR") or "/var/tmp"
+            temporary = self._cleanup.enter_context(temporary_folder(folder, TEMPORARY_PREFIX))
+            self._global_flags.append(f"--tmpdir={temporary}")
+        argv = self.command("experimental-image-proxy")
+        self._process = ProxyProcess([argv[0], "--debug", *argv[1:]], source=self.source, timeout=options.timeout)
+        self._cleanup.callback(self._process.close)
 
     def _authfile(self) -> str | None:
         """Return the path of the authfile: the caller's, or one in memory that vanishes with this process.
 
         A file goes before a user's name, which may be a default of all tasks.
         """
-        options = self._options
+        options = self.options
         if options.authfile is not None or (options.username is None and options.password is None):
             return options.authfile
         content = credentials(options.source, username=options.username, password=options.password)
@@ -253,51 +292,19 @@ class ImageProxy:
         os.write(descriptor, content)
         return f"/proc/{os.getpid()}/fd/{descriptor}"
 
-    def _receive(self) -> None:
-        """Take the replies, in order, until the proxy ends (run by its own thread)."""
-        try:
-            while True:
-                data, descriptors, _msg_flags, _address = socket.recv_fds(
-                    self._socket, _PACKET, 1, socket.MSG_CMSG_CLOEXEC
-                )
-                if not data:
-                    return
-                self._deliver(data, descriptors[0] if descriptors else None)
-        except (OSError, ValueError, LookupError):
-            return
-        finally:
-            with self._lock:
-                self._ended = True
-            while self._pending:
-                self._pending.popleft().set_exception(self._died())
-
-    def _deliver(self, data: bytes, descriptor: int | None) -> None:
-        reply, future = json.loads(data), self._pending.popleft()
-        if reply["success"]:
-            future.set_result(_Reply(value=reply["value"], pipe=reply["pipeid"], descriptor=descriptor))
-        else:
-            future.set_exception(translate(str(reply["error"]), self.source))
-
-    def _died(self) -> SystemContainerError:
-        if self._cause is not None:
-            return self._cause
-        size = os.fstat(self._stderr.fileno()).st_size
-        text = os.pread(self._stderr.fileno(), 4096, max(0, size - 4096)).decode("utf-8", "replace").strip()
-        return translate(text.splitlines()[-1] if text else "skopeo's image proxy ended early", self.source)
-
-
-def _read_policy() -> Mapping[str, Any] | None:
-    """Return the effective policy, None when there is none; the user's own goes before the host's."""
-    for path in (os.path.expanduser("~/.config/containers/policy.json"), "/etc/containers/policy.json"):
-        try:
-            with open(path, encoding="utf-8") as stream:
-                policy = json.load(stream)
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as exc:
-            raise SourceError(f"The signature policy '{path}' cannot be read: {exc}") from exc
-        return policy if isinstance(policy, dict) else None
-    return None
+    def _read_policy(self) -> Any:
+        """Return the effective policy, None when there is none; the user's own goes before the host's."""
+        for path in (os.path.expanduser("~/.config/containers/policy.json"), "/etc/containers/policy.json"):
+            try:
+                with open(path, encoding="utf-8") as stream:
+                    return json.load(stream) or {}
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as exc:
+                raise SourceError(
+                    f"'{self.source}' is not pulled: the signature policy '{path}' cannot be read: {exc}"
+                ) from exc
+        return None
 
 
 def _version(text: object) -> tuple[int, ...]:

@@ -16,8 +16,6 @@ from ._image_name import ImageName, parse_image_name
 from ._image_source import check_source, platform_flags
 from ._oci_image import LayerLimits, SourceOptions
 
-_TRANSPORTS = ("docker", "oci")
-
 
 @dataclass(frozen=True)
 class ImageRequest:
@@ -47,9 +45,6 @@ def image_request(name: str, params: Mapping[str, Any]) -> ImageRequest:
     source = params["source"]
     if source is None:
         source = f"docker://{parsed}" if parsed.qualified else None
-    elif source.partition(":")[0] not in _TRANSPORTS:
-        known = " or ".join(f"'{transport}:'" for transport in _TRANSPORTS)
-        raise InvalidInputError(f"source: '{source}' is not supported: it has to start with {known}")
     platform_flags(params["platform"])  # raises for what is none, also when nothing is pulled
     request = ImageRequest(parsed, None, _tags(parsed, params), verify=bool(params.get("verify")))
     if source is None:

@@ -2,21 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Around the image proxy, without a process: credentials, skopeo's words translated, signature policies, flags (pure)."""
+"""Sources as users write them, and what skopeo has to be told of them: credentials, flags, platforms (pure)."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from ._errors import ImageNotFoundError, InvalidInputError, SourceError, SystemContainerError
-from ._image_name import parse_image_name
-from ._oci_image import ImageConfig, SourceOptions
+from ._errors import InvalidInputError, SourceError
+from ._image_name import is_digest, parse_image_name
+from ._oci_image import MAX_MANIFEST, ImageConfig, SourceOptions
+from ._strict_json import parse_json
 
-_ACCEPT_ANYTHING = {"type": "insecureAcceptAnything"}
+TRANSPORTS = ("docker", "oci", "oci-archive", "docker-archive", "dir", "containers-storage", "docker-daemon")
 
 
 def credentials(source: str, *, username: str | None, password: str | None) -> bytes:
@@ -29,112 +29,6 @@ def credentials(source: str, *, username: str | None, password: str | None) -> b
     registry = rest.partition("/")[0]
     auth = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
     return json.dumps({"auths": {registry: {"auth": auth}}}).encode()
-
-
-def _status(code: str) -> str:
-    """Return the pattern of an HTTP status as skopeo writes it; a bare number may be a port, or part of a digest."""
-    return rf"(?:[Ss]tatus ?[Cc]ode|HTTP status)(?: from registry)?:? {code}\b"
-
-
-_CAUSES: tuple[tuple[str, type[SystemContainerError], str], ...] = (
-    (r"connection refused", SourceError, "cannot be reached (connection refused): check that the registry runs"),
-    (r"no image found in (manifest list|image index)", ImageNotFoundError, "has no image for this platform"),
-    (
-        r"server gave HTTP response to HTTPS client",
-        SourceError,
-        "speaks plain HTTP: set 'validate_certs: false' if that is meant",
-    ),
-    (
-        r"x509: |tls: ",
-        SourceError,
-        "has a certificate that is not trusted: set 'cert_dir', or install its authority on the host",
-    ),
-    (
-        r"unauthorized|authentication required|invalid username/password|\bdenied\b|" + _status("40[13]"),
-        SourceError,
-        "refuses access: check 'username' and 'password' or 'authfile', and the name of the image",
-    ),
-    (
-        r"toomanyrequests|too many requests|" + _status("429"),
-        SourceError,
-        "limits the rate of requests: try again later",
-    ),
-    (
-        r"manifest unknown|name unknown|not known to registry|no descriptor found for reference|" + _status("404"),
-        ImageNotFoundError,
-        "does not exist: check the name and the tag or digest",
-    ),
-    (r"no such file or directory", ImageNotFoundError, "does not exist on the host: check the path"),
-    (r"no such host|server misbehaving", SourceError, "cannot be reached (unknown host): check the name and DNS"),
-    (
-        r"i/o timeout|deadline exceeded|no route to host|network is unreachable",
-        SourceError,
-        "cannot be reached: check network and proxy settings",
-    ),
-    (
-        r"corrupted blob|bytes in blob|unexpected EOF|\bdigest\b",
-        SourceError,
-        "hands out damaged data: push the image again",
-    ),
-    (_status("5[0-9]{2}"), SourceError, "has a problem of its own: look at the registry's log, or try again later"),
-    (r"legacy manifest|schema ?1", SourceError, "has Docker's manifest schema 1, which is no longer supported"),
-    (r"[Ii]nvalid (image name|source name|reference)|unknown transport", InvalidInputError, "is not a source"),
-)
-
-
-def translate(error: str, source: str) -> SystemContainerError:
-    """Return the error for what skopeo said: the first cause that fits, and skopeo's words.
-
-    Names and addresses are no cause, although an image may be called 'certificate' and a host 'denied'.
-    """
-    words = re.sub(r"https?://[^\s\"]+|reading manifest \S+ in \S+", "", error)
-    rest = source.partition(":")[2].lstrip("/") if source.startswith("docker:") else source.partition(":")[2]
-    untagged = re.sub(r"(:[^/:@]*)?(@.*)?\Z", "", rest)
-    for name in (source, rest, untagged):
-        words = words.replace(name, "") if name else words
-    for pattern, kind, text in _CAUSES:
-        if re.search(pattern, words):
-            return kind(f"'{source}' {text} ({error[:500]})")
-    return SourceError(f"'{source}' cannot be read: {error[:500]}")
-
-
-def check_policy(policy: Mapping[str, Any] | None, source: str) -> None:
-    """Raise ``SourceError`` unless a policy accepts anything from ``source``: the proxy does not enforce it."""
-    if policy is None:
-        raise SourceError(
-            f"'{source}' is not pulled: this host has no signature policy (/etc/containers/policy.json): install the "
-            "package that brings it, such as 'containers-common' or 'golang-github-containers-common'"
-        )
-    transport, _colon, rest = source.partition(":")
-    scopes = policy.get("transports", {}).get(transport, {})
-    requirements = [policy.get("default")]
-    if transport == "docker":
-        requirements = [scopes.get(scope) for scope in _scopes(rest[2:]) if scope in scopes][:1] or requirements
-    elif scopes:
-        requirements = list(scopes.values()) + ([] if "" in scopes else requirements)
-    if any(requirement != [_ACCEPT_ANYTHING] for requirement in requirements):
-        raise SourceError(
-            f"'{source}' is not pulled: the signature policy of this host (policy.json) asks for more than "
-            "'insecureAcceptAnything', and the installed skopeo does not enforce it here: install one with image proxy protocol 0.2.6"
-        )
-
-
-def _scopes(name: str) -> Iterator[str]:
-    """Yield the scopes of a docker image from the narrowest to the widest, as containers-policy.json(5) has them."""
-    registry = name.partition("/")[0] if "/" in name else ""
-    if "." not in registry and ":" not in registry and registry != "localhost":
-        name = "docker.io/" + (name if registry else "library/" + name)
-    yield name
-    yield name + ":latest"
-    scope = re.sub(r"(:[^/:@]*)?(@.*)?\Z", "", name)
-    while scope:
-        yield scope
-        scope = scope.rpartition("/")[0]
-    host = re.sub(r":\d+\Z", "", name.partition("/")[0])
-    while "." in host:
-        host = host.partition(".")[2]
-        yield "*." + host
-    yield ""
 
 
 def platform_flags(platform: str | None) -> list[str]:
@@ -181,11 +75,35 @@ def check_platform(config: ImageConfig, *, platform: str | None, machine: str, s
         )
 
 
+def platforms_of(index: bytes) -> list[str]:
+    """Return the platforms of an index as ``os/arch[/variant]``, sorted; none for what is no index."""
+    try:
+        entries = parse_json(index[: MAX_MANIFEST + 1].decode("utf-8"))["manifests"]
+        found = [entry["platform"] for entry in entries if isinstance(entry.get("platform"), Mapping)]
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return []
+    names = {"/".join(str(platform[key]) for key in _PLATFORM if platform.get(key)) for platform in found}
+    return sorted(name for name in names if name != "unknown/unknown")  # what builders call attestations
+
+
+_PLATFORM = ("os", "architecture", "variant")
+
+
 def check_source(source: str) -> None:
-    """Raise ``InvalidInputError`` for a registry's image without the registry: skopeo would take it from docker.io."""
+    """Raise ``InvalidInputError`` for a source of the wrong form, or one that leaves something to be guessed.
+
+    skopeo would take names without a registry from docker.io, and relative paths from wherever a module runs.
+    """
     transport, _colon, rest = source.partition(":")
-    if transport != "docker":
-        return
+    if transport not in TRANSPORTS:
+        known = ", ".join(f"'{known}:'" for known in TRANSPORTS)
+        raise InvalidInputError(f"source: '{source}' is not supported: it has to start with one of {known}")
+    if any(ord(character) < 32 or ord(character) == 127 for character in source):
+        raise InvalidInputError(f"source: {source!r} has a control character")
+    _CHECKS.get(transport, _check_path)(source, rest)
+
+
+def _check_registry(source: str, rest: str) -> None:
     if not rest.startswith("//"):
         raise InvalidInputError(f"source: '{source}' has to be written 'docker://REGISTRY/NAME:TAG'")
     if not parse_image_name(rest[2:]).qualified:
@@ -195,7 +113,44 @@ def check_source(source: str) -> None:
         )
 
 
-def source_flags(options: SourceOptions, authfile: str | None) -> list[str]:
-    flags = [] if options.validate_certs else ["--tls-verify=false"]
-    flags += [f"--authfile={authfile}"] if authfile else []
-    return flags + ([f"--cert-dir={options.cert_dir}"] if options.cert_dir else [])
+def _check_storage(source: str, rest: str) -> None:
+    """Accept ``[[STORE]]NAME`` and ``[[STORE]]@ID``; images that were built on the host have the registry ``localhost``."""
+    name = re.sub(r"\A\[[^\]]*\]", "", rest)
+    if re.match(r"@[0-9a-f]{64}\Z", name):
+        return
+    if not parse_image_name(name).qualified:
+        raise InvalidInputError(
+            f"source: '{source}' says no registry, and none is guessed: write it as 'podman images' shows it, such as"
+            f" 'containers-storage:localhost/{name}'"
+        )
+
+
+def _check_daemon(source: str, rest: str) -> None:
+    """Accept ``NAME:TAG``, ``NAME@DIGEST`` and ``sha256:ID``. The daemon knows its images by such names: none is guessed."""
+    if is_digest(rest):
+        return
+    if rest.startswith("sha256:"):
+        raise InvalidInputError(f"source: '{source}' is not the ID of an image (sha256: and 64 hex digits)")
+    name = parse_image_name(rest)
+    if name.digest is None and not rest.endswith(f":{name.tag}"):
+        raise InvalidInputError(
+            f"source: '{source}' has to say the tag: write it as '{source}:latest' if that is meant"
+        )
+
+
+def _check_path(source: str, rest: str) -> None:
+    if not rest.startswith("/"):
+        raise InvalidInputError(
+            f"source: '{source}' has to have an absolute path on the target host, such as"
+            f" '{source.partition(':')[0]}:/srv/images/{rest.lstrip('./') or 'NAME'}'"
+        )
+
+
+_CHECKS = {"docker": _check_registry, "containers-storage": _check_storage, "docker-daemon": _check_daemon}
+
+
+def source_flags(options: SourceOptions, authfile: str | None, *, prefix: str = "") -> list[str]:
+    """Return the flags for a command of skopeo; those of ``skopeo copy`` have the ``prefix`` 'src-'."""
+    flags = [] if options.validate_certs else [f"--{prefix}tls-verify=false"]
+    flags += [f"--{prefix}authfile={authfile}"] if authfile else []
+    return flags + ([f"--{prefix}cert-dir={options.cert_dir}"] if options.cert_dir else [])

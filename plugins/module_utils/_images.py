@@ -161,9 +161,11 @@ class _Source:
 
     def pull(self, repository: Repository, ref: str) -> PullResult:
         """Pull what was seen when the source was asked last."""
+        from ._policy_copy import verified
         from ._pull import pull
 
-        return pull(repository, self._proxy, self._remote, refs=[ref])
+        with verified(repository, self._proxy, self._remote.manifest_digest) as proxy:
+            return pull(repository, proxy, self._remote, refs=[ref])
 
 
 def stored_outcome(repository: Repository, name: ImageName) -> ImageOutcome:

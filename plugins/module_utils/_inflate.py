@@ -14,8 +14,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import IO, cast
 
 from ._errors import MissingToolError
-from ._ostree import widen_pipe
-from ._runner import command_environment, find_tool
+from ._runner import command_environment, find_tool, widen_pipe
 
 _PIECE = 1024 * 1024
 _INFLATERS = (

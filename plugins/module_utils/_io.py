@@ -42,10 +42,10 @@ def read_state(path: str) -> FileState | None:
         return FileState(content=file.read(), mode=stat.S_IMODE(status.st_mode), mtime=status.st_mtime)
 
 
-def write_file(path: str, content: bytes, *, mode: int) -> None:
-    """Write a file under a temporary name beside ``path``, sync it, and rename it into place."""
+def write_file(path: str, content: bytes, *, mode: int, temporary: str | None = None) -> None:
+    """Write a file under a ``temporary`` name, by default one beside ``path``, sync it, and rename it into place."""
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    temporary = temporary_name(path)
+    temporary = temporary_name(path) if temporary is None else temporary
     _unlink(temporary)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -107,12 +107,16 @@ def remove_tree(path: str) -> None:
         ) from exc
 
 
+def mount_points() -> list[str]:
+    """Return where something is mounted, as this process sees it."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        return [_OCTAL.sub(lambda match: chr(int(match.group(1), 8)), line.split(" ")[4]) for line in mounts]
+
+
 def _refuse_mounts(path: str) -> None:
     """Raise ``StoreError`` when something is mounted at or below ``path``: removing would go on into it."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-        points = [_OCTAL.sub(lambda match: chr(int(match.group(1), 8)), line.split(" ")[4]) for line in mounts]
     real = os.path.realpath(path)
-    below = [point for point in points if point == real or point.startswith(real + "/")]
+    below = [point for point in mount_points() if point == real or point.startswith(real + "/")]
     if below:
         raise StoreError(f"'{path}' cannot be removed, as something is mounted on '{below[-1]}': unmount it")
 
@@ -161,7 +165,7 @@ def temporary_folder(parent: str, prefix: str) -> Iterator[str]:
 
 
 def stale_folders(parent: str, prefix: str) -> list[str]:
-    """Return the temporary folders in ``parent`` that no run uses."""
+    """Return the temporary folders of this user's in ``parent`` that no run uses."""
     try:
         names = sorted(name for name in os.listdir(parent) if name.startswith(prefix))
     except FileNotFoundError:
@@ -175,6 +179,8 @@ def _is_unlocked(path: str) -> bool:
     except OSError:
         return False
     try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            return False
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False

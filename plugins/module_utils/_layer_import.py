@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ._errors import SourceError, SystemContainerError
+from ._errors import SourceError, SystemContainerError, TransientSourceError
 from ._inflate import inflated
 from ._oci_image import Descriptor
 from ._ostree import Repository
@@ -23,25 +24,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImportedLayer:
+    """A layer as a commit without a ref. ``lower_links`` are its hard links, path to target, to files of lower layers;
+    they are missing in the commit until ``_lower_links`` has put them there, and recorded them in ``placed_links``."""
+
     descriptor: Descriptor
     diff_id: str
     commit: str
     size: int
     dropped: int
     implied: int
+    lower_links: Mapping[str, str] = field(default_factory=dict)
+    placed_links: str | None = None
 
 
 def import_layer(repository: Repository, proxy: ImageProxy, layer: Descriptor, diff_id: str) -> ImportedLayer:
-    """Fetch, check and commit one layer; the commit has no ref, and there is none when anything was wrong."""
-    layer_filter = TarFilter(max_bytes=proxy.limits.bytes_for(layer.size), max_entries=proxy.limits.entries)
+    """Fetch, check and commit one layer; the commit has no ref, and there is none when anything was wrong.
+
+    When the connection breaks, this layer alone is fetched again.
+    """
+    return proxy.retrying(lambda: _import_once(repository, proxy, layer, diff_id))
+
+
+def _import_once(repository: Repository, proxy: ImageProxy, layer: Descriptor, diff_id: str) -> ImportedLayer:
+    layer_filter = TarFilter(compressed=layer.size, limits=proxy.limits)
     digest = hashlib.sha256()
     commit = repository.commit_tar()
     try:
-        with proxy.blob(layer) as blob, contextlib.closing(inflated(blob.pieces())) as pieces:
+        with proxy.blob(layer, diff_id) as blob, contextlib.closing(inflated(blob.pieces())) as pieces:
             try:
                 for piece in pieces:
                     digest.update(piece)
                     commit.write(layer_filter.feed(piece))
+            except TransientSourceError:
+                raise  # the stream has ended by itself, and the proxy still serves the other layers
             except BaseException as exc:
                 proxy.kill(exc)  # so that the thread that feeds the inflater ends at once
                 raise
@@ -49,7 +64,13 @@ def import_layer(repository: Repository, proxy: ImageProxy, layer: Descriptor, d
             raise wrong_diff_id(layer, diff_id)
         commit.write([layer_filter.close()])
         return ImportedLayer(
-            layer, diff_id, commit.finish(), layer_filter.bytes, layer_filter.dropped, layer_filter.implied
+            descriptor=layer,
+            diff_id=diff_id,
+            commit=commit.finish(),
+            size=layer_filter.bytes,
+            dropped=layer_filter.dropped,
+            implied=layer_filter.implied,
+            lower_links={path.decode(): target.decode() for path, target in layer_filter.lower_links.items()},
         )
     finally:
         commit.abort()

@@ -97,6 +97,23 @@ def merge_folder(
     return merge
 
 
+def visible(layers: Iterable[Mapping[str, _Item]], name: str, *, is_folder: Callable[[_Item], bool]) -> list[_Item]:
+    """Return what ``name`` stands for where layers, **the highest first**, have one directory together.
+
+    It is one file or link, or directories that are put one over the other, the highest first, or nothing.
+    """
+    found: list[_Item] = []
+    for children in layers:
+        item = children.get(name)
+        if item is not None:
+            if not is_folder(item):
+                return found or [item]
+            found.append(item)
+        if _WHITEOUT + name in children or is_opaque(children):
+            break
+    return found
+
+
 def merge_layers(layers: Sequence[Iterable[Entry]]) -> dict[str, Placed]:
     """Return what is visible, path to entry, from the listings of the layers, lowest first."""
     merged: dict[str, Placed] = {}

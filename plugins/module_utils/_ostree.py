@@ -7,112 +7,35 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import hashlib
 import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, cast
 
 from ._errors import CommandError, InvalidInputError, StoreError
 from ._gvariant import children_of
-from ._io import locked, write_file
+from ._image_name import IMPORT_KEY
+from ._io import locked, temporary_folder, write_file
 from ._ostree_reader import COMMIT, RepositoryReader, checked_commit, checked_ref
-from ._runner import Completed, command_environment, find_tool, run
+from ._runner import Completed, find_tool, run
+from ._tar_commit import ENVIRONMENT, TIMEOUT, TarCommit, no_space, stumbled
 
 MAX_METADATA_STRING = 100 * 1024
 """Bytes that one metadata value may have: Linux limits one argv string to 128 KiB."""
 
-_TIMEOUT = 600.0
-"""Seconds that one call of ostree may take: a large layer on a slow disk takes minutes."""
-
 LOCK_TIMEOUT = 600.0
 """Seconds to wait for the repository: its holder may be pulling, which takes longer than changing a container."""
 
-_F_SETPIPE_SZ, _PIPE_SIZE = 1031, 1024 * 1024
-_UTF8 = {"LC_ALL": "C.UTF-8"}
-"""libarchive, and ostree with it, aborts at a UTF-8 name in a PAX header unless the locale is UTF-8."""
 _LOCK_NAME = "system-containers.lock"
 
 _NOTHING = {"lost+found"}
 """What an empty file system has."""
 
+NEW_REPOSITORY = ".ostree-"
+"""Begin of the name under which a repository is made."""
+
 OWN_FOLDER = ".storage"
 """Directory below the containers' that holds a repository of our own."""
-
-
-def widen_pipe(descriptor: int) -> None:
-    """Let a pipe hold more than 64 KiB where the host allows it."""
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _PIPE_SIZE)
-
-
-class TarCommit:
-    """A running ``ostree commit --tree=tar=-``: ``write`` a tar, then ``finish``; ``abort`` ends it on every path."""
-
-    def __init__(self, argv: Sequence[str]) -> None:
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [find_tool(argv[0]), *argv[1:]],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=command_environment(_UTF8),
-        )
-        widen_pipe(self._stdin())
-
-    def write(self, buffers: Sequence[bytes | memoryview]) -> None:
-        """Write ``buffers``; ``StoreError`` with what ostree said when it takes no more."""
-        data = memoryview(buffers[0] if len(buffers) == 1 else b"".join(buffers))
-        try:
-            while data:
-                data = data[os.write(self._stdin(), data) :]
-        except BrokenPipeError as exc:
-            with self._in_time():
-                self._process.wait(_TIMEOUT)
-            raise self._failed() from exc
-
-    def finish(self) -> str:
-        """Close the stream and return the commit; ``StoreError`` with what ostree said when there is none."""
-        with self._in_time():
-            output, _unused = self._process.communicate(timeout=_TIMEOUT)
-        commit = output.decode("ascii", "replace").strip()
-        if self._process.returncode != 0 or not COMMIT.match(commit):
-            raise self._failed()
-        return commit
-
-    @contextlib.contextmanager
-    def _in_time(self) -> Iterator[None]:
-        try:
-            yield
-        except subprocess.TimeoutExpired as exc:
-            raise StoreError(
-                f"A layer cannot be stored in the OSTree repository: ostree did not end within {_TIMEOUT:g} seconds: "
-                "check the disk, then try again"
-            ) from exc
-
-    def _stdin(self) -> int:
-        return cast("IO[bytes]", self._process.stdin).fileno()
-
-    def _failed(self) -> StoreError:
-        """Return the error with the last line that ostree wrote."""
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
-        reason = lines[-1] if lines else f"ostree ended with exit code {self._process.poll()}"
-        return StoreError(f"A layer cannot be stored in the OSTree repository: {reason}")
-
-    def abort(self) -> None:
-        """Kill the process if it still runs and wait for its end; harmless after ``finish``."""
-        if self._process.poll() is None:
-            self._process.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        self._process.wait()
-        self._stderr.close()
 
 
 @dataclass(frozen=True)
@@ -150,20 +73,23 @@ class Repository(RepositoryReader):
         os.makedirs(os.path.dirname(parent), mode=0o755, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.mkdir(parent, 0o700 if os.path.basename(parent) == OWN_FOLDER else 0o755)
-        temporary = tempfile.mkdtemp(prefix=".ostree-", dir=parent)  # mode 0700
-        try:
+        with temporary_folder(parent, NEW_REPOSITORY) as temporary:
             Repository(temporary)._ostree("init", "--mode=bare")
-            os.rename(temporary, self.path)
-        except OSError:
-            if not self.exists():  # else another run was faster
-                raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            try:
+                os.rename(temporary, self.path)
+            except OSError:
+                if not self.exists():  # else another run was faster
+                    raise
 
     def set_ref(self, ref: str, commit: str) -> None:
-        """Let ``ref`` name ``commit``, whether or not it exists."""
-        self._drop_unreadable(ref)
-        self._ostree("refs", "--force", f"--create={checked_ref(ref)}", checked_commit(commit))
+        """Let ``ref`` name ``commit``, whether or not it exists.
+
+        The file is what libostree writes; killed in between, that leaves its temporary one behind, as another ref.
+        """
+        path = os.path.join(self.path, "refs/heads", checked_ref(ref))
+        name = hashlib.sha256(ref.encode("ascii")).hexdigest()  # several may be written at once
+        temporary = os.path.join(self.path, "tmp", f"system-containers-ref-{name}")
+        write_file(path, checked_commit(commit).encode("ascii") + b"\n", mode=0o644, temporary=temporary)
 
     def delete_ref(self, ref: str) -> None:
         """Delete ``ref``, and only it (``ostree refs --delete`` takes a prefix); nothing happens when it is absent."""
@@ -180,31 +106,62 @@ class Repository(RepositoryReader):
         except StoreError:
             os.unlink(os.path.join(self.path, "refs/heads", checked_ref(ref)))
 
-    def commit_files(self, files: Mapping[str, bytes], *, metadata: Mapping[str, str], ref: str | None = None) -> str:
+    def commit_files(
+        self, files: Mapping[str, bytes], *, metadata: Mapping[str, str], ref: str | None = None, sync: bool = True
+    ) -> str:
         """Commit ``files`` (name to content, owned by root, 0644) and return the commit.
 
-        The same content gives the same commit. With ``ref``, that names the commit afterwards. ostree keeps an object
+        The same content gives the same commit. With ``ref``, that names the commit afterwards. Without ``sync`` a loss of
+        power may lose it, so a commit with it has to follow before any ref names it. ostree keeps an object
         that is there, even one that was changed on disk: so all is read back, and what was changed is written anew.
         """
-        if ref is not None:
-            self._drop_unreadable(ref)
-        argv = self._commit_argv("tar=-", metadata=metadata, ref=ref)
+        argv = self._commit_argv("tar=-", metadata=metadata, sync=sync)
+        commit = self._committed(argv, stdin=_tar(files))
         for _attempt in range(3):  # a commit, then its directory, then the file
-            commit = self._committed(argv, stdin=_tar(files))
             if not self._discard_changed(commit, files):
-                return commit
-        return self._committed(argv, stdin=_tar(files))
+                break
+            commit = self._committed(argv, stdin=_tar(files))
+        if ref is not None:
+            self.set_ref(ref, commit)
+        return commit
 
     def commit_tree_of(self, commit: str, *, metadata: Mapping[str, str], ref: str | None = None) -> str:
-        """Commit the tree of ``commit`` again with other ``metadata`` and return the new commit."""
-        if ref is not None:
-            self._drop_unreadable(ref)
-        argv = self._commit_argv(f"ref={checked_commit(commit)}", metadata=metadata, ref=ref)
-        return self._committed(argv, stdin=None)
+        """Commit the tree of ``commit`` again with other ``metadata`` and return the new commit.
 
-    def commit_tar(self) -> TarCommit:
-        """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755)."""
-        return TarCommit(self._commit_argv("tar=-", metadata={}, ref=None))
+        It is synced only with a ``ref``.
+        """
+        argv = self._commit_argv(f"ref={checked_commit(commit)}", metadata=metadata, sync=ref is not None)
+        made = self._committed(argv, stdin=None)
+        if ref is not None:
+            self.set_ref(ref, made)
+        return made
+
+    def forget_commit(self, commit: str) -> None:
+        """Remove a commit that no ref names; what it alone had stays until it is pruned."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.object_path(commit, "commit"))
+
+    def commit_tar(self, *, over: str | None = None) -> TarCommit:
+        """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755).
+
+        The tar is put over the tree of the commit ``over``.
+        """
+        argv = self._commit_argv("tar=-", metadata={IMPORT_KEY: "1"})
+        if over is not None:
+            argv.insert(-1, f"--tree=ref={checked_commit(over)}")
+        return TarCommit(argv, self.path)
+
+    def prune(self, commits: Iterable[str]) -> None:
+        """Delete ``commits``, which no ref names, then every object that no other commit reaches.
+
+        All commits that are left count, with a ref or without (``--refs-only`` would delete those of others). ostree
+        waits for whoever commits right now, and keeps what that brings.
+        """
+        for commit in commits:
+            for path in (self.object_path(checked_commit(commit), "commit"), self.partial_mark(commit)):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+        self._ostree("prune")
 
     def discard(self, commit: str, objects: Iterable[tuple[str, str]]) -> None:
         """Remove damaged ``objects`` (checksum and kind) of ``commit``, which is marked first as lacking them.
@@ -244,17 +201,30 @@ class Repository(RepositoryReader):
 
     def _ostree(self, command: str, *arguments: str, stdin: bytes | None = None) -> Completed:
         argv = ["ostree", command, f"--repo={self.path}", *arguments]
-        try:
-            return run(argv, timeout=_TIMEOUT, stdin=stdin, env=_UTF8)
-        except CommandError as exc:
-            raise StoreError(f"The OSTree repository '{self.path}': {exc}") from exc
+        attempts = 3
+        while True:
+            try:
+                return run(argv, timeout=TIMEOUT, stdin=stdin, env=ENVIRONMENT)
+            except CommandError as exc:
+                attempts -= 1
+                if not attempts or not stumbled(exc.stderr):
+                    raise no_space(self.path, exc.stderr) or StoreError(
+                        f"The OSTree repository '{self.path}': {exc}"
+                    ) from exc
 
-    def _commit_argv(self, tree: str, *, metadata: Mapping[str, str], ref: str | None) -> list[str]:
+    def _commit_argv(self, tree: str, *, metadata: Mapping[str, str], sync: bool = True) -> list[str]:
         """Timestamp, subject, parent and bindings are fixed: equal content gives an equal commit, as Atomic had it."""
-        target = "--orphan" if ref is None else f"--branch={checked_ref(ref)}"
-        fixed = ["--subject=", "--timestamp=@0", "--parent=none", "--no-bindings", "--tar-autocreate-parents"]
+        fixed = [
+            "--orphan",
+            "--subject=",
+            "--timestamp=@0",
+            "--parent=none",
+            "--no-bindings",
+            "--tar-autocreate-parents",
+        ]
+        fixed += [] if sync else ["--fsync=no"]
         strings = [f"--add-metadata-string={key}={value}" for key, value in metadata.items()]
-        return ["ostree", "commit", f"--repo={self.path}", target, *fixed, *strings, f"--tree={tree}"]
+        return ["ostree", "commit", f"--repo={self.path}", *fixed, *strings, f"--tree={tree}"]
 
     def _committed(self, argv: Sequence[str], *, stdin: bytes | None) -> str:
         commit = self._ostree(argv[1], *argv[3:], stdin=stdin).text.strip()

@@ -21,8 +21,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ._errors import InvalidInputError, StoreError
-from ._gvariant import Node, children_of, commit_root, string_metadata
-from ._layer_tree import Entry, Replaced, is_opaque, merge_folder
+from ._gvariant import Node, children_of, commit_root, directory_mode, string_metadata
+from ._layer_tree import Entry, Replaced, is_opaque, merge_folder, visible
 
 IMPLIED_PARENTS = "system-containers.implied-parents"
 """Metadata of a layer: how many directories it does not list but only has as parents."""
@@ -30,8 +30,8 @@ IMPLIED_PARENTS = "system-containers.implied-parents"
 LOWER_LINKS = "system-containers.lower-links"
 """Metadata of a layer that has hard links to files of the layers below it: which, and what they were."""
 
+_PIECE = 1024 * 1024
 COMMIT = re.compile(r"[0-9a-f]{64}\Z")
-_PIECE = 2**20
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
 _MODE = re.compile(r"^\s*mode\s*=\s*(\S+)\s*$", re.MULTILINE)
 
@@ -75,16 +75,22 @@ class RepositoryReader:
 
     def refs(self, prefix: str = "ociimage") -> dict[str, str | None]:
         """Return all refs below ``prefix`` with their commits, None for a ref that cannot be read."""
-        heads = os.path.join(self.path, "refs/heads")
+        found = self._refs_below(f"heads/{checked_ref(prefix)}")
+        return {path[len("heads/") :]: commit for path, commit in found.items() if _REF.match(path)}
+
+    def every_ref(self) -> dict[str, str | None]:
+        """Return all refs, those of remotes and mirrors too, by their path below ``refs``; None as in ``refs``."""
+        return self._refs_below("")
+
+    def _refs_below(self, start: str) -> dict[str, str | None]:
+        top = os.path.join(self.path, "refs", "")
         found: dict[str, str | None] = {}
-        for folder, _folders, names in os.walk(os.path.join(heads, checked_ref(prefix))):
-            for name in names:
-                if _REF.match(name):
-                    ref = os.path.relpath(os.path.join(folder, name), heads)
-                    try:
-                        found[ref] = self.resolve(ref)
-                    except StoreError:
-                        found[ref] = None
+        for folder, _folders, names in os.walk(top + start):
+            for path in (os.path.join(folder, name) for name in names):
+                try:
+                    found[path[len(top) :]] = _read_ref(path)
+                except StoreError:
+                    found[path[len(top) :]] = None
         return found
 
     def metadata(self, commit: str) -> dict[str, str]:
@@ -110,7 +116,7 @@ class RepositoryReader:
         if node is None or node.meta is not None or self._file_entry(node.checksum, path).type != "-":
             raise InvalidInputError(f"'{path}' in the image is not a regular file: it is not read")
         try:
-            with open(self.object_path(node.checksum, "file"), "rb") as stream:
+            with open(self.object_path(node.checksum, "file"), "rb", buffering=0) as stream:
                 yield from iter(lambda: stream.read(_PIECE), b"")
         except OSError as exc:
             raise StoreError(f"The OSTree repository '{self.path}' lacks object {node.checksum}.file: {exc}") from exc
@@ -148,7 +154,7 @@ class RepositoryReader:
 
     def _read(self, checksum: str, kind: str) -> bytes:
         try:
-            with open(self.object_path(checked_commit(checksum), kind), "rb") as stream:
+            with open(self.object_path(checked_commit(checksum), kind), "rb", buffering=0) as stream:
                 return stream.read()
         except OSError as exc:
             raise StoreError(f"The OSTree repository '{self.path}' lacks object {checksum}.{kind}: {exc}") from exc
@@ -168,10 +174,7 @@ class RepositoryReader:
         node, reached = self.root(commit), ""
         for name in _components(path):
             if node.meta is None:
-                if self._file_entry(node.checksum, reached).type == "l":
-                    raise InvalidInputError(
-                        f"'{reached}' in the image is a symbolic link: '{path}' is not read through it"
-                    )
+                self._check_no_link(node, reached, path)
                 return None
             found = self._children(node).get(name)
             if found is None:
@@ -179,11 +182,29 @@ class RepositoryReader:
             node, reached = found, f"{reached}/{name}"
         return node
 
+    def _check_no_link(self, node: Node, reached: str, path: str) -> None:
+        if self._file_entry(node.checksum, reached).type == "l":
+            raise InvalidInputError(f"'{reached}' in the image is a symbolic link: '{path}' is not read through it")
+
+    def find_visible(self, commits: Sequence[str], path: str) -> Node | None:
+        """Return what ``commits``, lowest first, show together at ``path``, None when it is absent or hidden.
+
+        ``InvalidInputError`` when a parent of ``path`` is a symbolic link.
+        """
+        nodes, reached = [self.root(commit) for commit in reversed(commits)], ""
+        for name in _components(path):
+            if nodes and nodes[0].meta is None:
+                self._check_no_link(nodes[0], reached, path)
+                return None
+            layers = (self._children(node) for node in nodes)
+            nodes, reached = visible(layers, name, is_folder=lambda node: node.meta is not None), f"{reached}/{name}"
+        return nodes[0] if nodes else None
+
     def _walk(self, node: Node, path: str, *, depth: int) -> Iterator[Entry]:
         if node.meta is None:
             yield self._file_entry(node.checksum, path)
             return
-        uid, gid, mode = struct.unpack(">III", self.read_object(node.meta, "dirmeta")[:12])
+        uid, gid, mode = directory_mode(self.read_object(node.meta, "dirmeta"))
         yield Entry(path=path, type="d", mode=stat.S_IMODE(mode), uid=uid, gid=gid)
         if depth:
             for name, child in sorted(self._children(node).items()):
@@ -256,8 +277,8 @@ def checked_commit(commit: str) -> str:
 
 def _read_ref(path: str) -> str | None:
     try:
-        with open(path, encoding="ascii") as stream:
-            commit = stream.read(128).strip()
+        with open(path, "rb", buffering=0) as stream:
+            commit = stream.read(128).decode("ascii").strip()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except (OSError, ValueError) as exc:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from ._errors import SourceError, StoreError
 from ._image_source import check_platform
 from ._layer_import import ImportedLayer, import_layer
+from ._lower_links import place_lower_links
 from ._oci_image import (
     Descriptor,
     ImageConfig,
@@ -32,7 +33,7 @@ from ._oci_image import (
     parse_manifest,
 )
 from ._ostree import MAX_METADATA_STRING, Repository
-from ._ostree_reader import IMPLIED_PARENTS
+from ._ostree_reader import IMPLIED_PARENTS, LOWER_LINKS
 from ._stored_image import (
     DIFF_ID,
     OWN_KEY,
@@ -78,20 +79,30 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
             check_layers(remote.manifest, config)
             check_platform(config, platform=proxy.platform, machine=platform.machine(), source=proxy.source)
             missing = _missing_layers(repository, remote.manifest, config)
-            for diff_id in _share_layers(repository, missing):
-                del missing[diff_id]
+            blobs = _share_layers(repository, missing)
             _check_space(repository, (layers[0] for layers in missing.values()))
             futures = [
                 pool.submit(import_layer, repository, proxy, layers[0], diff_id) for diff_id, layers in missing.items()
             ]
-            imported = [future.result() for future in as_completed(futures)]
-            list(pool.map(lambda layer: _store_layer(repository, layer, missing[layer.diff_id]), imported))
+            pairs = list(zip(remote.manifest.layers, config.diff_ids))
+            finished = [future.result() for future in as_completed(futures)]
+            imported = place_lower_links(repository, pairs, finished, shared=blobs)
+            for stored in pool.map(lambda layer: _store_layer(repository, layer, missing[layer.diff_id]), imported):
+                blobs.update(stored)
             index_digest = index.result()
         except BaseException:
             proxy.kill()
             raise
-    config_size = _store_config(repository, remote.manifest.config, config_bytes)
-    _store_image(repository, remote, index_digest=index_digest, source=proxy.source, refs=refs)
+    config_size = 0
+    if stored_config(repository, remote.manifest.config) is None:
+        blobs[remote.manifest.config.ref] = _store_config(repository, config_bytes)
+        config_size = len(config_bytes)
+    # This one commit syncs all of the file system, so the refs name nothing that is not on disk.
+    image = _store_image(repository, remote, index_digest=index_digest, source=proxy.source)
+    for ref, commit in (*blobs.items(), *((ref, image) for ref in refs)):
+        repository.set_ref(ref, commit)
+    for layer in imported:
+        repository.forget_commit(layer.commit)
     return PullResult(
         bytes_downloaded=sum(layer.descriptor.size for layer in imported) + config_size,
         layers_pulled=len(imported),
@@ -107,8 +118,7 @@ def _config_bytes(repository: Repository, proxy: ImageProxy, remote: RemoteImage
     if stored is not None:
         return stored
     if digest_of(remote.manifest_bytes) == remote.manifest_digest:
-        with proxy.blob(descriptor) as blob:
-            data = blob.read()
+        data = proxy.read(descriptor)
     else:
         data = proxy.converted_config()
     if digest_of(data) != descriptor.digest:
@@ -147,40 +157,37 @@ def _check_space(repository: Repository, layers: Iterable[Descriptor]) -> None:
         )
 
 
-def _share_layers(repository: Repository, missing: Mapping[str, Sequence[Descriptor]]) -> set[str]:
-    """Give missing layers whose content is stored under another digest a ref; return their diff IDs."""
+def _share_layers(repository: Repository, missing: dict[str, tuple[Descriptor, ...]]) -> dict[str, str]:
+    """Commit missing layers whose content is stored under another digest; they are missing no more. Return refs and commits."""
     stored = layers_by_diff_id(repository) if missing else {}
-    shared = missing.keys() & stored.keys()
-    for diff_id in shared:
-        for layer in missing[diff_id]:
+    refs = {}
+    for diff_id in missing.keys() & stored.keys():
+        for layer in missing.pop(diff_id):
             metadata = {**repository.metadata(stored[diff_id]), "docker.size": str(layer.size)}
-            repository.commit_tree_of(stored[diff_id], metadata=metadata, ref=layer.ref)
-    return shared
+            refs[layer.ref] = repository.commit_tree_of(stored[diff_id], metadata=metadata)
+    return refs
 
 
-def _store_layer(repository: Repository, layer: ImportedLayer, descriptors: Sequence[Descriptor]) -> None:
-    """Let the refs of all blobs that unpack to a layer name it."""
+def _store_layer(repository: Repository, layer: ImportedLayer, descriptors: Sequence[Descriptor]) -> dict[str, str]:
+    """Commit a layer with its metadata, for each blob that unpacks to it; return refs and commits."""
+    refs = {}
     for descriptor in descriptors:
         metadata = {
             "docker.size": str(descriptor.size),
             UNPACKED_SIZE: str(layer.size),
             DIFF_ID: layer.diff_id,
             IMPLIED_PARENTS: str(layer.implied),
+            **({LOWER_LINKS: layer.placed_links} if layer.placed_links else {}),
         }
-        repository.commit_tree_of(layer.commit, metadata=metadata, ref=descriptor.ref)
+        refs[descriptor.ref] = repository.commit_tree_of(layer.commit, metadata=metadata)
+    return refs
 
 
-def _store_config(repository: Repository, descriptor: Descriptor, data: bytes) -> int:
-    """Store a configuration unless it is there; return the bytes that were stored."""
-    if stored_config(repository, descriptor) is not None:
-        return 0
-    repository.commit_files({"content": data}, metadata={"docker.size": str(len(data))}, ref=descriptor.ref)
-    return len(data)
+def _store_config(repository: Repository, data: bytes) -> str:
+    return repository.commit_files({"content": data}, metadata={"docker.size": str(len(data))}, sync=False)
 
 
-def _store_image(
-    repository: Repository, remote: RemoteImage, *, index_digest: str | None, source: str, refs: Sequence[str]
-) -> None:
+def _store_image(repository: Repository, remote: RemoteImage, *, index_digest: str | None, source: str) -> str:
     own = {
         "schema": SCHEMA,
         "manifest_digest": remote.manifest_digest,
@@ -190,6 +197,4 @@ def _store_image(
     metadata = {"docker.digest": remote.manifest_digest, "signatures": "0", OWN_KEY: json.dumps(own)}
     if len(remote.manifest_bytes) <= MAX_METADATA_STRING:
         metadata["docker.manifest"] = remote.manifest_bytes.decode("utf-8")
-    commit = repository.commit_files({"manifest.json": remote.manifest_bytes}, metadata=metadata)
-    for ref in refs:
-        repository.set_ref(ref, commit)
+    return repository.commit_files({"manifest.json": remote.manifest_bytes}, metadata=metadata)

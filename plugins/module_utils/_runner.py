@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -17,6 +19,7 @@ from ._errors import CommandError, MissingToolError
 DEFAULT_TIMEOUT = 120.0
 """Seconds that a command may take unless its caller says otherwise."""
 
+_F_SETPIPE_SZ, _PIPE_SIZE = 1031, 1024 * 1024
 _SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 _PACKAGES = {
@@ -65,6 +68,12 @@ def find_tool(name: str) -> str:
             f"The program '{name}' is not installed on this host: install it, for example the package '{package}'"
         )
     return found
+
+
+def widen_pipe(descriptor: int) -> None:
+    """Let a pipe hold more than 64 KiB where the host allows it."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _PIPE_SIZE)
 
 
 def run(

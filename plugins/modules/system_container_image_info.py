@@ -101,6 +101,20 @@ images:
       description: Compressed size of all layers in bytes.
       type: int
       sample: 1048576
+    unpacked_size:
+      description:
+        - Size of all layers unpacked, in bytes, each layer once. None when it is not known of one of them.
+        - The result of M(projectatomic.system_containers.system_container_image) has neither this nor the next two.
+      type: int
+      sample: 2097152
+    unique_size:
+      description: Bytes of these that are of layers that no other image has. Names of one image count as one image.
+      type: int
+      sample: 1048576
+    shared_size:
+      description: Bytes of these that are of layers that other images have as well.
+      type: int
+      sample: 1048576
     source:
       description: Where the image was pulled from, none when Atomic pulled it.
       type: str

@@ -34,6 +34,7 @@ extends_documentation_fragment:
   - projectatomic.system_containers._attributes.actiongroup
 seealso:
   - module: projectatomic.system_containers.system_container
+  - module: projectatomic.system_containers.system_container_prune
 """
 
 EXAMPLES = r"""
@@ -162,6 +163,30 @@ containers:
       type: list
       elements: str
       sample: ["/etc/systemd/system/hello-world.service"]
+store:
+  description: Sizes of what the OSTree repository holds, from what was recorded when it was pulled.
+  returned: success
+  type: dict
+  contains:
+    images:
+      description: How many images there are. Names of one image count once.
+      type: int
+      sample: 3
+    unique:
+      description: Bytes of the layers, unpacked, that exactly one image has.
+      type: int
+      sample: 52428800
+    shared:
+      description: Bytes of the layers, unpacked, that several images have, each layer once.
+      type: int
+      sample: 20971520
+    reclaimable:
+      description:
+        - Bytes of the layers and configurations, unpacked, that no image has. None as long as an image cannot be read.
+        - What M(projectatomic.system_containers.system_container_prune) reports are blocks on disk instead. It removes more than layers,
+          and files that layers or deployments share free nothing.
+      type: int
+      sample: 1048576
 runtime:
   description: The host's OCI runtime, C(runc) or else C(crun); all of it is none when the host has neither.
   returned: success
@@ -211,6 +236,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._o
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._runtime import observe_runtime
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._store_sizes import store_sizes
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import check_container_name
 
 
@@ -235,6 +261,7 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
         "changed": False,
         "exists": len(existing) == len(names) and bool(existing),
         "containers": [describe_container(item) for item in existing],
+        "store": store_sizes(store.repository).describe(),
         "runtime": observe_runtime(),
     }
 

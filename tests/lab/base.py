@@ -4,7 +4,7 @@
 """The base: the root file system that all hosts share, read-only, as the lower folder of their overlays.
 
 It is built once by debootstrap and cached under a key that covers everything that goes into it. All
-checkouts on a machine share the cache.
+checkouts on a machine share the cache. Hosts that need more packages get a base of their own: a copy with these added.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import apt, cgroup
 from .process import LabError, run
 from .state import CACHE_ROOT, Lab, locked
 
+ADD_PACKAGES_SCRIPT = Path(__file__).resolve().parent / "add-packages.sh"
 SCHEMA = 1
 RELEASE = "bookworm"
 PACKAGES_VARIABLE = "SYSTEM_CONTAINERS_LAB_PACKAGES"
@@ -65,37 +67,45 @@ REMOVED = (
 )
 
 
-def packages(environment: Mapping[str, str]) -> list[str]:
-    """Return the packages of the base: the fixed ones, and those named in the environment for experiments."""
-    return [*PACKAGES, *environment.get(PACKAGES_VARIABLE, "").replace(",", " ").split()]
+def more_packages(wanted: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the packages that a base has besides the fixed ones: those wanted, and those named in the environment."""
+    return tuple(sorted({*wanted, *environment.get(PACKAGES_VARIABLE, "").replace(",", " ").split()}))
 
 
-def base_directory(environment: Mapping[str, str]) -> Path:
-    """Return the folder of the base: its name covers all that goes into it."""
-    parts = [SCHEMA, RELEASE, os.uname().machine, packages(environment), MASKED_UNITS, sorted(FILES.items()), REMOVED]
+def base_directory(more: Sequence[str] = ()) -> Path:
+    """Return the folder of the base, or of the one with ``more`` packages: its name covers all that goes into it."""
+    parts = [SCHEMA, RELEASE, os.uname().machine, PACKAGES, MASKED_UNITS, sorted(FILES.items()), REMOVED]
+    parts += [more] if more else []
     return CACHE_ROOT / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def ensure_base(lab: Lab) -> Path:
-    """Return the folder of the base, building it first when it is not cached (about a minute).
+def ensure_base(lab: Lab, more: Sequence[str] = ()) -> Path:
+    """Return the folder of the base with ``more`` packages, building it first when it is not cached.
 
     The work is done in a folder beside it that is renamed at the end; a lock keeps two builders apart.
 
     Raises:
-        LabError: debootstrap is missing or fails.
+        LabError: debootstrap is missing or fails, or a package cannot be installed.
     """
-    base = base_directory(os.environ)
+    base, plain = base_directory(more), base_directory()
     if base.is_dir():
         return base
     with locked(CACHE_ROOT / "lock"):
-        if base.is_dir():
-            return base
         _remove_unfinished()
-        target = CACHE_ROOT / f".build-{base.name}"
-        print(f"lab: building the base in {base} (once, about a minute)", file=sys.stderr)
-        _debootstrap(lab, target)
-        finish(target)
-        target.rename(base)
+        if not plain.is_dir():
+            print(f"lab: building the base in {plain} (once, about a minute)", file=sys.stderr)
+            target = CACHE_ROOT / f".build-{plain.name}"
+            _debootstrap(lab, target)
+            finish(target)
+            target.rename(plain)
+        if not base.is_dir():
+            print(f"lab: adding {' '.join(more)} to a copy of the base in {base} (once)", file=sys.stderr)
+            target = CACHE_ROOT / f".build-{base.name}"
+            run(["cp", "--archive", "--reflink=auto", str(plain), str(target)], timeout=300)
+            _add_packages(lab, target, more)
+            _switch_off_new_services(target, plain)
+            finish(target)
+            target.rename(base)
     return base
 
 
@@ -117,23 +127,41 @@ def _remove_unfinished() -> None:
 
 
 def _debootstrap(lab: Lab, target: Path) -> None:
-    """Run debootstrap in the lab's cgroup, so that ``lab down`` ends it when this process was killed."""
     source = apt.choose(list(apt.sources()), RELEASE)
     keyring = apt.keyring_of(source)
-    argv = ["unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase"]
-    argv += [f"--keyring={keyring}"] if keyring else []
-    argv += [f"--include={','.join(packages(os.environ))}", RELEASE, str(target), source.uri]
+    argv = ["debootstrap", "--variant=minbase", *([f"--keyring={keyring}"] if keyring else [])]
+    _build(lab, [*argv, f"--include={','.join(PACKAGES)}", RELEASE, str(target), source.uri])
+
+
+def _add_packages(lab: Lab, target: Path, packages: Sequence[str]) -> None:
+    source = apt.choose(list(apt.sources()), RELEASE)
+    keyring = apt.keyring_of(source)
+    options = f" [signed-by={keyring}]" if keyring else ""
+    line = f"deb{options} {source.uri} {RELEASE} main"
+    _build(lab, ["/bin/sh", str(ADD_PACKAGES_SCRIPT), str(target), line, *packages])
+
+
+def _switch_off_new_services(target: Path, plain: Path) -> None:
+    """Let the services of packages that were added wait until a test starts them."""
+    for link in (target / "etc/systemd/system").glob("*.wants/*"):
+        if not (plain / link.relative_to(target)).is_symlink():
+            link.unlink()
+
+
+def _build(lab: Lab, argv: Sequence[str]) -> None:
+    """Run what builds a base, with mounts of its own, in the lab's cgroup: ``lab down`` ends it when this was killed."""
     environment = {**os.environ, **apt.proxy_environment(), "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
     log = CACHE_ROOT / ".build.log"
     with open(log, "wb") as output:
-        child = cgroup.spawn(f"{lab.cgroup}/base", argv, output=output, environment=environment)
+        command = ["unshare", "--mount", "--propagation", "private", *argv]
+        child = cgroup.spawn(f"{lab.cgroup}/base", command, output=output, environment=environment)
         try:
             code = child.wait()
         finally:
             cgroup.kill(f"{lab.cgroup}/base")
     if code != 0:
         tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-        raise LabError(f"debootstrap from {source.uri} ended with exit code {code}; log: {log}\n{tail}")
+        raise LabError(f"{shlex.join(argv)} ended with exit code {code}; log: {log}\n{tail}")
     log.unlink()
 
 

@@ -29,6 +29,9 @@ def build_parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="boot hosts and wait until they are running")
     up.add_argument("names", nargs="+", metavar="NAME")
     up.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="for booting (default 60)")
+    up.add_argument(
+        "--package", action="append", default=[], help="one more of Debian's packages for new hosts; may be repeated"
+    )
     down = commands.add_parser("down", help="remove hosts; without names, the whole lab")
     down.add_argument("names", nargs="*", metavar="NAME")
     reboot = commands.add_parser("reboot", help="reboot a host; its files stay")
@@ -53,7 +56,7 @@ def _change(lab: Lab) -> contextlib.AbstractContextManager[None]:
 
 def _up(lab: Lab, arguments: argparse.Namespace) -> int:
     with _change(lab):
-        for one in lifecycle.up(lab, arguments.names, seconds=arguments.timeout):
+        for one in lifecycle.up(lab, arguments.names, packages=arguments.package, seconds=arguments.timeout):
             print(f"{one.name} {one.address}")
     return 0
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
@@ -15,12 +16,13 @@ from .process import LabError, require_all
 from .state import Lab, check_host_name, load_record, save_record
 
 
-def up(lab: Lab, names: Sequence[str], *, seconds: float) -> list[Host]:
+def up(lab: Lab, names: Sequence[str], *, packages: Sequence[str], seconds: float) -> list[Host]:
     """Bring hosts up, all at once, and wait until they are running; those that are stay as they are.
 
     Args:
         lab: the lab, locked.
         names: of the hosts.
+        packages: of Debian, that hosts which are new have besides those of the base.
         seconds: how long each may take to boot.
 
     Raises:
@@ -30,7 +32,7 @@ def up(lab: Lab, names: Sequence[str], *, seconds: float) -> list[Host]:
     for name in names:
         check_host_name(name)
     record = load_record(lab)
-    root = base.ensure_base(lab)
+    root = base.ensure_base(lab, base.more_packages(packages, os.environ))
     network.ensure_network(lab, record)
     client_key = ssh.ensure_client_key(lab)
     registry.certificates(lab).mkdir(parents=True, exist_ok=True)

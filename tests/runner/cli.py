@@ -32,6 +32,8 @@ STAGES = (
     Stage("galaxy", "build the archive, import it as Galaxy does", packaging.galaxy),
     Stage("sanity", "ansible-test sanity on every Python found", sanity.sanity),
     Stage("store", "tests on real OSTree repositories", suites.store, heavy=True),
+    Stage("faults", "modules killed half way, disks that fail", suites.faults, heavy=True),
+    Stage("fuzz", "fuzzers, for a bounded time", suites.fuzz, heavy=True),
     Stage("lab", "tests of the lab", suites.lab, heavy=True),
     Stage("integration", "the modules on real hosts", integration.integration, heavy=True),
     Stage("molecule", "Molecule scenarios", molecule.molecule, heavy=True),

@@ -31,6 +31,8 @@ class Target:
 
     name: str
     host: str
+    packages: tuple[str, ...] = ()
+    """Debian packages that the host has besides the lab's own: the words of the role's file ``lab-packages``."""
 
 
 def find_targets(folder: Path, wanted: Sequence[str] = ()) -> list[Target]:
@@ -40,7 +42,16 @@ def find_targets(folder: Path, wanted: Sequence[str] = ()) -> list[Target]:
     unknown = sorted(set(wanted) - set(names))
     if unknown:
         raise ValueError(f"no such integration target: {', '.join(unknown)} (there are: {', '.join(names)})")
-    return [Target(name, host_name(name, number)) for number, name in enumerate(names) if not wanted or name in wanted]
+    return [
+        Target(name, host_name(name, number), _packages(folder / name))
+        for number, name in enumerate(names)
+        if not wanted or name in wanted
+    ]
+
+
+def _packages(role: Path) -> tuple[str, ...]:
+    path = role / "lab-packages"
+    return tuple(path.read_text(encoding="utf-8").split()) if path.is_file() else ()
 
 
 def host_name(target: str, number: int) -> str:
@@ -80,7 +91,7 @@ def _run_target(context: Context, lab: Lab, target: Target, kept: list[str]) -> 
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
     try:
-        lab.call("up", target.host, log=log)
+        lab.call("up", *(f"--package={package}" for package in target.packages), target.host, log=log)
         command = ["ansible-playbook", "-i", lab.inventory(), _write_playbook(target)]
         env = {**context.env, "ANSIBLE_ROLES_PATH": str(TARGETS)}
         code = process.run(command, log=log, env=env, timeout=TIMEOUT)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from runner.project import OUTPUT, ROOT
@@ -13,13 +14,14 @@ from runner.results import Result, failure, parse_junit, with_exit_code
 from runner.stage import Context, is_root
 
 
-def run_pytest(context: Context, folder: str) -> Result:
-    """Run one folder of tests and read pytest's report."""
+def run_pytest(context: Context, folder: str, *, timeout: float = 1800) -> Result:
+    """Run one folder of tests, for ``timeout`` seconds at most, and read pytest's report."""
     if not (ROOT / folder).is_dir():
         return failure(f"{folder} does not exist")
     report = OUTPUT / f"junit-{context.name}.xml"
     report.unlink(missing_ok=True)
-    code = context.run(sys.executable, "-m", "pytest", folder, f"--junitxml={report}", "--durations=5")
+    command = [sys.executable, "-m", "pytest", folder, f"--junitxml={report}", "--durations=5"]
+    code = context.run(*command, timeout=timeout)
     return with_exit_code(parse_junit(report), code, "pytest")
 
 
@@ -33,6 +35,20 @@ def store(context: Context) -> Result:
     if not is_root():
         return failure("a store needs root")
     return run_pytest(context, "tests/store")
+
+
+def faults(context: Context) -> Result:
+    """Modules that are killed, or have system calls fail; FAULTS=all tries every point."""
+    if not is_root():
+        return failure("what the modules change needs root")
+    return run_pytest(context, "tests/faults", timeout=24 * 3600 if os.environ.get("FAULTS") == "all" else 1800)
+
+
+def fuzz(context: Context) -> Result:
+    """A bounded run of the fuzzers, the same at every run; some of them commit to OSTree repositories as root."""
+    if not is_root():
+        return failure("a store needs root")
+    return run_pytest(context, "tests/fuzz")
 
 
 def lab(context: Context) -> Result:

@@ -25,7 +25,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils im
     _image_proxy,
     _image_request,
     _images,
-    _ostree,
+    _tar_commit,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
@@ -35,7 +35,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import SourceOptions
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository, TarCommit
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
 
 NAME = "localhost/app:1"
@@ -106,8 +106,16 @@ class FakeProxy:
     def index_digest(self, manifest_digest: str) -> None:
         return None
 
+    enforced = True
+
+    def retrying(self, call: Any) -> Any:
+        return call()
+
+    def read(self, descriptor: Any) -> bytes:
+        return self.image.blobs[descriptor.digest]
+
     @contextlib.contextmanager
-    def blob(self, descriptor: Any) -> Iterator[FakeBlob]:
+    def blob(self, descriptor: Any, diff_id: str) -> Iterator[FakeBlob]:
         yield FakeBlob(self.image.blobs[descriptor.digest])
 
 
@@ -358,14 +366,15 @@ def test_an_authfile_goes_before_a_user() -> None:
 
 
 def test_ostree_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ostree, "_TIMEOUT", 0.05)
-    commit = TarCommit(["sleep", "60"])
+    monkeypatch.setattr(_tar_commit, "TIMEOUT", 0.05)
+    monkeypatch.setattr(_tar_commit, "_STAGING_TIMEOUT", 0.05)
+    commit = _tar_commit.TarCommit(["sleep", "60"], "/repo")
     try:
         with pytest.raises(StoreError, match="did not end within"):
             commit.finish()
     finally:
         commit.abort()
-    commit = TarCommit(["sh", "-c", "exec <&-; sleep 60"])
+    commit = _tar_commit.TarCommit(["sh", "-c", "exec <&-; sleep 60"], "/repo")
     try:
         with pytest.raises(StoreError, match="did not end within"):
             commit.write([bytes(4 * 1024 * 1024)])

@@ -40,7 +40,7 @@ def objects(repository: Repository) -> dict[str, pathlib.Path]:
     """Return each object of the image under a name that tells what it is, and where."""
     stored = converge(repository).stored
     assert stored is not None
-    found = {}
+    found: dict[str, pathlib.Path] = {}
     for number, commit in enumerate(image_commits(repository, stored)):
         for path, checksum, kind in _Verifier(repository).walk(commit):
             found.setdefault(f"{number} {kind} {path}", pathlib.Path(repository.object_path(checksum, kind)))

@@ -121,6 +121,23 @@ def test_hosts_do_not_change_the_base(running: Runner) -> None:
     assert Path(base, "usr/bin/strace").exists()
 
 
+def test_packages_are_added_with_their_services_off(fresh: Runner) -> None:
+    # The same as an integration target wants, so that this base is built once.
+    fresh.run("up", "--package=docker.io", "--package=tinyproxy-bin", "more")
+    assert fresh.run("exec", "more", "systemctl", "is-system-running") == "running\n"
+    assert "tinyproxy" in fresh.run("exec", "more", "tinyproxy", "-v")
+    services = ("docker.service", "docker.socket", "containerd.service")
+    assert fresh.run("exec", "more", "systemctl", "is-enabled", *services, code=1).split() == ["disabled"] * 3
+    assert fresh.run("exec", "more", "systemctl", "is-active", *services, code=3).split() == ["inactive"] * 3
+    fresh.run("up", "plain")
+    fresh.run("exec", "plain", "test", "!", "-e", "/usr/bin/dockerd")
+
+
+def test_unknown_packages_are_an_error(fresh: Runner) -> None:
+    assert "Unable to locate package no-such-package" in fresh.run("up", "--package=no-such-package", "one", code=1)
+    assert "lab up one" in fresh.run("exec", "one", "true", code=1)
+
+
 def test_plain_registry_answers_hosts(running: Runner) -> None:
     assert curl(running, f"http://{running.variables()['LAB_REGISTRY']}/v2/") == "200"
 

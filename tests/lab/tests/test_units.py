@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import apt, cgroup, inventory, network, process, ssh, state
+from lab import apt, base, cgroup, inventory, network, process, ssh, state
 from lab.process import LabError
 from lab.state import Lab, Record
 
@@ -66,6 +66,18 @@ def test_interface_names_are_short_enough() -> None:
 def test_control_sockets_fit_into_an_address() -> None:
     longest = ssh.control_folder(Lab("a" * 16)) / "root@10.255.255.250.0123456789abcdef"
     assert len(str(longest)) < 108
+
+
+def test_packages_of_hosts_come_from_the_command_line_and_the_environment() -> None:
+    environment = {base.PACKAGES_VARIABLE: "podman, docker.io"}
+    assert base.more_packages([], {}) == ()
+    assert base.more_packages(["tinyproxy-bin", "podman"], environment) == ("docker.io", "podman", "tinyproxy-bin")
+
+
+def test_each_set_of_packages_has_a_base() -> None:
+    bases = [base.base_directory(), base.base_directory(["a"]), base.base_directory(["a", "b"])]
+    assert len(set(bases)) == 3
+    assert base.base_directory(()) == bases[0]
 
 
 def test_record_survives_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

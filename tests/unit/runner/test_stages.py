@@ -65,6 +65,9 @@ def test_find_targets(tmp_path: Path) -> None:
     assert [target.name for target in find_targets(tmp_path)] == ["system_container", "system_container_image"]
     chosen = find_targets(tmp_path, ["system_container_image"])
     assert [(target.name, target.host) for target in chosen] == [("system_container_image", "t1-scimage")]
+    assert chosen[0].packages == ()
+    (tmp_path / "system_container_image" / "lab-packages").write_text("docker.io\ntinyproxy-bin\n")
+    assert find_targets(tmp_path)[1].packages == ("docker.io", "tinyproxy-bin")
     with pytest.raises(ValueError, match="no such integration target: typo"):
         find_targets(tmp_path, ["typo"])
 

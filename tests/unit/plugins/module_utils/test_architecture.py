@@ -24,6 +24,9 @@ PURE = {
     "_diff",
     "_gvariant",
     "_image_source",
+    "_retry",
+    "_signature_policy",
+    "_source_errors",
     "_errors",
     "_file_object",
     "_host_file_diff",
@@ -41,6 +44,7 @@ PURE = {
     "_oci_image",
     "_plan",
     "_plan_absent",
+    "_prune_plan",
     "_render",
     "_runtime_fit",
     "_runtime_spec",
@@ -48,6 +52,7 @@ PURE = {
     "_strict_json",
     "_systemd_unit",
     "_tar_filter",
+    "_tar_header",
     "_tmpfiles",
     "_values",
 }
@@ -66,14 +71,22 @@ EFFECTS = {
     "_journal",
     "_kernel",
     "_layer_import",
+    "_lower_links",
     "_module",
     "_observe",
     "_ostree",
     "_ostree_reader",
+    "_prune",
+    "_prune_observe",
+    "_policy_copy",
+    "_proxy_process",
     "_pull",
     "_runner",
     "_runtime",
+    "_skopeo_log",
     "_store",
+    "_tar_commit",
+    "_store_sizes",
     "_verify",
     "_stored_image",
     "_systemctl",
@@ -170,7 +183,7 @@ def test_utils_know_no_module(name: str) -> None:
     text = (MODULE_UTILS / f"{name}.py").read_text(encoding="utf-8")
     assert "ansible" not in imported(name)[1]
     assert "fail_json" not in text.replace("``fail_json``", "") or name == "_module"
-    assert "check_mode" not in text or name in ("_choice", "_containers", "_images", "_plan", "_actions")
+    assert "check_mode" not in text or name in ("_choice", "_containers", "_images", "_plan", "_prune", "_actions")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._l
     Entry,
     merge_folder,
     merge_layers,
+    visible,
 )
 
 
@@ -24,7 +25,7 @@ def entry(path: str) -> Entry:
 
 
 @pytest.mark.parametrize(
-    ("layers", "visible"),
+    ("layers", "shown"),
     [
         pytest.param([], {}, id="no layer"),
         pytest.param(["/ /a/ /a/f"], {"/": 0, "/a": 0, "/a/f": 0}, id="one layer"),
@@ -62,10 +63,35 @@ def entry(path: str) -> Entry:
         pytest.param(["/a.wh.b /.whx"], {"/a.wh.b": 0, "/.whx": 0}, id="not a whiteout"),
     ],
 )
-def test_merge(layers: list[str], visible: dict[str, int]) -> None:
+def test_merge(layers: list[str], shown: dict[str, int]) -> None:
     merged = merge_layers([[entry(path) for path in layer.split()] for layer in layers])
-    assert {path: placed.layer for path, placed in merged.items()} == visible
+    assert {path: placed.layer for path, placed in merged.items()} == shown
     assert all(path == placed.entry.path for path, placed in merged.items())
+
+
+@pytest.mark.parametrize(
+    ("layers", "found"),
+    [
+        (["a", "b"], []),
+        (["x", "a"], ["0-"]),
+        (["x", "x"], ["1-"]),
+        (["x/", "x/"], ["1/", "0/"]),
+        (["x", "x/"], ["1/"]),
+        (["x/", "x"], ["1-"]),
+        (["x/", "x", "x/"], ["2/"]),
+        (["x", ".wh.x"], []),
+        (["x/", ".wh.x x/"], ["1/"]),
+        (["x/", ".wh.x", "x/"], ["2/"]),
+        (["x", ".wh..wh..opq a"], []),
+        (["x/", "x/ .wh..wh..opq"], ["1/"]),
+        (["x", ".wh.y .wh.xx"], ["0-"]),
+    ],
+)
+def test_what_one_name_stands_for(layers: list[str], found: list[str]) -> None:
+    listings = [
+        {name: f"{index}{kind}" for name, kind in children.items()} for index, children in reversed(folders_of(layers))
+    ]
+    assert visible(listings, "x", is_folder=lambda item: item.endswith("/")) == found
 
 
 def test_the_highest_entry_shows() -> None:

@@ -13,78 +13,45 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.plugins.module_utils.archives import (
+    DIRECTORY,
+    FILE,
+    OPAQUE,
+    SYMLINK,
+    Member,
+    archive,
+    block,
+    file,
+    folder,
+    link,
+    pax,
+    record,
+    symlink,
+)
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     SourceError,
     StoreError,
     SystemContainerError,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import LayerLimits
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._tar_filter import TarFilter
 
-FILE, LINK, SYMLINK, DIRECTORY = tarfile.REGTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE
-Member = tuple[str, bytes, dict[str, Any]]
-OPAQUE = ".wh..wh..opq"
 
-
-def file(name: str, content: bytes = b"content", **attributes: Any) -> Member:
-    return name, FILE, {"content": content, **attributes}
-
-
-def link(name: str, target: str) -> Member:
-    return name, LINK, {"linkname": target}
-
-
-def symlink(name: str, target: str) -> Member:
-    return name, SYMLINK, {"linkname": target}
-
-
-def folder(name: str, **attributes: Any) -> Member:
-    return name, DIRECTORY, {"mode": 0o755, **attributes}
-
-
-def archive(*members: Member, layout: int = tarfile.PAX_FORMAT) -> bytes:
-    target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w", format=layout, encoding="utf-8", errors="surrogateescape") as tar:
-        for name, kind, attributes in members:
-            info = tarfile.TarInfo(name)
-            info.type = kind
-            content = attributes.pop("content", b"") if kind == FILE else b""
-            info.size = len(content)
-            for key, value in attributes.items():
-                setattr(info, key, value)
-            tar.addfile(info, io.BytesIO(content))
-    return target.getvalue()
-
-
-def block(
-    name: bytes = b"f", *, size: bytes = b"00000000000\0", kind: bytes = b"0", uid: bytes = b"0000000\0",
-    checksum: bytes | None = None, content: bytes = b"",
-) -> bytes:  # fmt: skip
-    """One entry, field by field, as no library would write it."""
-    header = bytearray(512)
-    fields = ((0, name), (100, b"0000644\0"), (108, uid), (116, b"0000000\0"), (124, size), (136, b"0" * 11))
-    for start, field in (*fields, (148, b" " * 8), (156, kind), (257, b"ustar\x0000")):
-        header[start : start + len(field)] = field
-    header[148:156] = checksum or b"%06o\0 " % sum(header)
-    return bytes(header) + content + bytes(-len(content) % 512)
-
-
-def pax(records: bytes, kind: bytes = b"x") -> bytes:
-    return block(b"pax", size=b"%011o\0" % len(records), kind=kind, content=records)
-
-
-def record(key: bytes, value: bytes) -> bytes:
-    body = b" " + key + b"=" + value + b"\n"
-    length = len(body) + 1
-    while len(b"%d" % length) + len(body) != length:
-        length += 1
-    return b"%d" % length + body
-
-
-def filtered(data: bytes, *, piece: int = 1 << 20, **limits: int) -> tuple[bytes, TarFilter]:
-    layer = TarFilter(**limits)
+def filtered(data: bytes, *, piece: int = 1 << 20, compressed: int = 0, **limits: int) -> tuple[bytes, TarFilter]:
+    layer = TarFilter(compressed=compressed, limits=LayerLimits(**limits))
     out = [bytes(part) for start in range(0, len(data), piece) for part in layer.feed(data[start : start + piece])]
     return b"".join(out) + layer.close(), layer
+
+
+def members(data: bytes) -> list[tuple[Any, ...]]:
+    """All of an archive that a layer keeps; what PAX headers say of times is no part of it."""
+    with tarfile.open(fileobj=io.BytesIO(data), encoding="utf-8", errors="surrogateescape") as tar:
+        return [
+            (one.name, one.type, one.size, one.mode, one.uid, one.gid, one.linkname, content and content.read())
+            for one in tar.getmembers()
+            for content in [tar.extractfile(one) if one.isreg() else None]
+        ]
 
 
 def names(data: bytes) -> list[str]:
@@ -93,35 +60,78 @@ def names(data: bytes) -> list[str]:
 
 
 KEPT = {
-    "plain": (folder("a"), file("a/f"), symlink("a/l", "/etc/passwd"), link("a/h", "a/f")),
+    "plain": (folder("a"), file("a/f"), symlink("a/l", "/etc/passwd", mode=0o777), link("a/h", "a/f")),
     "root": (folder("."), file("./f")),
-    "root-slash": (folder("/"), file("/abs/f")),
-    "no-parents": (file("x/y/z"), folder("x", mode=0o700)),
+    "root-slash": (folder("/"), folder("/abs"), file("/abs/f")),
     "file-twice": (file("f"), file("f", b"newer")),
     "folder-twice": (folder("d"), file("d/f"), folder("d", mode=0o700)),
-    "link-to-link": (symlink("s", "nowhere"), link("h", "s")),
+    "link-to-link": (symlink("s", "nowhere", mode=0o777), link("h", "s")),
     "link-absolute": (file("./b"), link("h", "/b")),
-    "whiteouts": (file("d/.wh.f", b""), file(f"d/{OPAQUE}", b""), file("d/n")),
-    "opaque-after-siblings": (file("d/n"), file(f"d/{OPAQUE}", b"")),
+    "whiteouts": (folder("d"), file("d/.wh.f", b""), file(f"d/{OPAQUE}", b""), file("d/n")),
+    "opaque-after-siblings": (folder("d"), file("d/n"), file(f"d/{OPAQUE}", b"")),
     "setuid": (file("su", mode=0o4755), folder("tmp", mode=0o1777)),
-    "unicode": (file("ü/é"),),
     "newline": (file("a\nb"),),
-    "long": (file("/".join(["n" * 200] * 10)), symlink("s", "t" * 300)),
+}
+EXTENDED = {
+    "unicode": (folder("ü"), file("ü/é")),
+    "long": (file("n" * 200), symlink("s", "t" * 300, mode=0o777)),
     "big-uid": (file("f", uid=2**31, gid=2**31),),
     "mtime": (file("f", mtime=2**40), file("g", mtime=1.5)),
     "xattr": (file("f", pax_headers={"SCHILY.xattr.security.capability": "x"}),),
-    "comment": (file("f", pax_headers={"comment": "hello"}),),
+    "comment": (file("f", pax_headers={"comment": "hello", "SCHILY.acl.access": "u::rwx", "uname": "x"}),),
 }
 
 
 @pytest.mark.parametrize("layout", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 @pytest.mark.parametrize("case", KEPT)
 def test_kept_to_the_byte(case: str, layout: int) -> None:
-    data = archive(*((name, kind, dict(attributes)) for name, kind, attributes in KEPT[case]), layout=layout)
+    data = archive(*KEPT[case], layout=layout)
     result, layer = filtered(data)
     assert result == data[: len(result) - 1024] + bytes(1024)
     assert names(result) == names(data)
     assert (layer.entries, layer.dropped) == (len(KEPT[case]), 0)
+
+
+@pytest.mark.parametrize("layout", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("case", EXTENDED)
+def test_extended_headers_are_written_anew(case: str, layout: int) -> None:
+    data = archive(*EXTENDED[case], layout=layout)
+    result, _layer = filtered(data)
+    assert members(result) == members(data)
+    with tarfile.open(fileobj=io.BytesIO(result)) as tar:
+        known = {"path", "linkpath", "uid", "gid", "SCHILY.xattr.security.capability"}
+        assert {key for member in tar.getmembers() for key in member.pax_headers} <= known
+
+
+DEEP = ["n" * 90, "n" * 90 + "/ü", "n" * 90 + "/ü/" + "m" * 90, "n" * 90 + "/ü/" + "m" * 90 + "/x"]
+
+
+def test_implied_directories_become_entries() -> None:
+    result, layer = filtered(archive(file("x/y/z"), folder("x", mode=0o700), file("x/w"), file(DEEP[-1] + "/f")))
+    implied = [(name, DIRECTORY, 0, 0o755, 0, 0, "", None) for name in ("x", "x/y", *DEEP)]
+    assert [one for one in members(result) if one[1] == DIRECTORY and one[3] == 0o755] == implied
+    assert [one[0] for one in members(result)] == ["x", "x/y", "x/y/z", "x", "x/w", *DEEP, DEEP[-1] + "/f"]
+    assert layer.implied == 1 + len(DEEP)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o644, 0o120777, 0])
+def test_symbolic_links_have_the_mode_that_linux_gives_them(mode: int) -> None:
+    result, _layer = filtered(archive(symlink("s", "t", mode=mode)))
+    assert members(result) == [("s", SYMLINK, 0, 0o777, 0, 0, "t", None)]
+
+
+def test_xattrs_stand_in_falling_order() -> None:
+    xattrs = {f"SCHILY.xattr.user.{name}": name for name in "bca"}
+    result, _layer = filtered(
+        pax(b"".join(record(b"SCHILY.xattr.user.z", b"1") for _twice in "ab"))
+        + block(b"g")
+        + archive(file("f", pax_headers=xattrs))
+    )
+    with tarfile.open(fileobj=io.BytesIO(result)) as tar:
+        assert [list(member.pax_headers) for member in tar] == [
+            ["SCHILY.xattr.user.z"],
+            [f"SCHILY.xattr.user.{name}" for name in "cba"],
+        ]
 
 
 REFUSED: dict[str, tuple[tuple[Member, ...], str]] = {
@@ -140,6 +150,14 @@ REFUSED: dict[str, tuple[tuple[Member, ...], str]] = {
     "link-to-itself": ((file("a"), link("a", "a")), "itself"),
     "link-to-folder": ((folder("d"), link("h", "d")), "a directory"),
     "link-up": ((link("h", "../etc/passwd"),), "'..'"),
+    "link-to-later": ((link("h", "later"), file("later")), "a later entry, 'later'"),
+    "link-to-later-folder": ((link("h", "later"), file("later/f")), "a later entry, 'later'"),
+    "link-through-symlink": ((symlink("s", "d"), file("d/f"), link("h", "s/f")), "'s' is no directory in this layer"),
+    "link-through-later-symlink": ((link("h", "s/x/f"), symlink("s", "d")), "'s' is no directory in this layer"),
+    "below-link-to-lower": ((link("h", "lower"), file("h/f")), "not a directory"),
+    "device-over-file": ((file("f"), ("f", tarfile.CHRTYPE, {})), "comes twice"),
+    "device-link-over-file": ((file("f"), ("d", tarfile.FIFOTYPE, {}), link("f", "d")), "comes twice"),
+    "device-over-folder": ((folder("f"), ("f", tarfile.FIFOTYPE, {})), "comes twice"),
     "whiteout-alone": ((file(".wh.", b""),), "whiteout of nothing"),
     "whiteout-dot": ((file("d/.wh..", b""),), "whiteout of nothing"),
     "whiteout-dots": ((file("d/.wh...", b""),), "whiteout of nothing"),
@@ -156,20 +174,27 @@ REFUSED: dict[str, tuple[tuple[Member, ...], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(case: str) -> None:
     members, reason = REFUSED[case]
-    data = archive(*((name, kind, dict(attributes)) for name, kind, attributes in members))
+    data = archive(*members)
     with pytest.raises(SourceError, match="The image's layer is refused") as caught:
         filtered(data)
     assert reason in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "members",
-    [(link("h", "lower"),), (link("h", "later"), file("later")), (symlink("s", "d"), file("d/f"), link("h", "s/f"))],
-    ids=["lower", "later", "through-symlink"],
-)
-def test_hard_link_to_what_the_layer_does_not_hold(members: tuple[Member, ...]) -> None:
-    with pytest.raises(StoreError, match="hard links to other layers are not supported"):
-        filtered(archive(*((name, kind, dict(attributes)) for name, kind, attributes in members)))
+LOWER: dict[str, tuple[tuple[Member, ...], dict[bytes, bytes], list[str]]] = {
+    "plain": ((link("d/h", "/x/./lower"), file("f")), {b"d/h": b"x/lower"}, ["d", "f"]),
+    "link-to-link": ((link("h", "lower"), link("i", "h"), file("h")), {b"i": b"lower"}, ["h"]),
+    "then-file": ((link("h", "lower"), file("h")), {}, ["h"]),
+    "then-device": ((link("h", "lower"), ("h", tarfile.FIFOTYPE, {})), {}, []),
+    "after-file": ((file("h"), link("h", "lower")), {b"h": b"lower"}, ["h"]),
+    "hidden-here": ((file(".wh.lower", b""), link("h", "lower")), {b"h": b"lower"}, [".wh.lower"]),
+}
+
+
+@pytest.mark.parametrize("case", LOWER)
+def test_hard_links_to_lower_layers_are_left_out_and_listed(case: str) -> None:
+    entries, links, kept = LOWER[case]
+    result, layer = filtered(archive(*entries))
+    assert (layer.lower_links, names(result)) == (links, kept)
 
 
 @pytest.mark.parametrize("layout", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -180,9 +205,10 @@ def test_names_outside_utf_8(layout: int) -> None:
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_nodes_are_dropped_and_counted(kind: bytes) -> None:
-    result, layer = filtered(archive(file("a"), ("dev/n", kind, {}), link("dev/again", "dev/n"), file("b")))
-    assert names(result) == ["a", "b"]
-    assert layer.dropped == 1
+    again = (link("dev/again", "dev/n"), link("dev/more", "dev/again"))
+    result, layer = filtered(archive(file("a"), ("dev/n", kind, {}), *again, file("b"), folder("dev/n")))
+    assert names(result) == ["a", "dev", "b", "dev/n"]
+    assert (layer.dropped, layer.lower_links) == (1, {})
 
 
 def test_aufs_leftovers_are_dropped() -> None:
@@ -200,6 +226,10 @@ def test_xattrs_of_overlay_and_ostree_are_dropped() -> None:
         "SCHILY.xattr.user.ostreemeta": "z",
         "LIBARCHIVE.xattr.trusted.overlay.opaque": "eQ",
         "LIBARCHIVE.xattr.trusted%2Eoverlay.opaque": "eQ",
+        "LIBARCHIVE.xattr.user.x": "MQ",
+        "SCHILY.xattr.com.apple.provenance": "1",
+        "SCHILY.xattr.user.empty": "",
+        "SCHILY.xattr.system.posix_acl_access": "1",
     }
     result, _layer = filtered(archive(file("f", pax_headers={**keep, **drop}), file("g", pax_headers=drop)))
     with tarfile.open(fileobj=io.BytesIO(result)) as tar:
@@ -211,16 +241,33 @@ def test_xattrs_of_overlay_and_ostree_are_dropped() -> None:
         assert stream.read() == b"content"
 
 
+def test_xattrs_that_a_symbolic_link_cannot_have_are_dropped() -> None:
+    xattrs = {"SCHILY.xattr.security.x": "1", "SCHILY.xattr.user.x": "1"}
+    result, _layer = filtered(archive(symlink("s", "t", pax_headers=xattrs)))
+    with tarfile.open(fileobj=io.BytesIO(result)) as tar:
+        assert tar.getmembers()[0].pax_headers == {"SCHILY.xattr.security.x": "1"}
+
+
 def test_pax_size_goes_before_the_header() -> None:
     data = pax(record(b"size", b"600")) + block(b"f", content=b"x" * 600) + block(b"g") + bytes(1024)
     result, layer = filtered(data)
-    assert result == data
+    assert [(one[0], one[2]) for one in members(result)] == [("f", 600), ("g", 0)]
     assert layer.entries == 2
 
 
+def test_the_magic_says_whether_there_is_a_prefix() -> None:
+    for magic, name in ((b"ustar\x0000", "up/f"), (b"ustarxyz", "up/f"), (b"ustar  \0", "f"), (bytes(8), "f")):
+        header = bytearray(block())
+        header[257:265], header[345:347] = magic, b"up"
+        header[148:156] = b"%06o\0 " % (sum(header) - sum(header[148:156]) + 256)
+        _result, layer = filtered(bytes(header))
+        assert [path.decode() for path in layer._seen if path and layer._seen[path] == FILE] == [name]
+
+
 def test_size_of_a_folder_is_not_taken_for_content() -> None:
-    result, _layer = filtered(block(b"d", kind=b"5", size=b"00000001000\0") + block(b"g"))
-    assert names(result)[-1] == "g"
+    for header in (b"", pax(record(b"size", b"1000"))):
+        result, _layer = filtered(header + block(b"d", kind=b"5", size=b"00000001000\0") + block(b"g"))
+        assert names(result) == ["d", "g"]
 
 
 BROKEN = {
@@ -247,6 +294,7 @@ BROKEN = {
     "pax-sparse": (pax(record(b"GNU.sparse.major", b"1")) + block(), "sparse"),
     "global-path": (pax(record(b"path", b"a"), b"g") + block(), "global header"),
     "long-link-chain": (2 * block(kind=b"L", size=b"%011o\0" % 2, content=b"b\0") + block(), "twice"),
+    "long-chain": (pax(record(b"a", b"x" * 2**19)) + pax(record(b"a", b"x" * 2**19)) + block(), "extended header has"),
     "huge-extended": (block(kind=b"x", size=b"77777777777\0"), "extended header has"),
     "gnu-sparse": (block(kind=b"S"), "sparse"),
     "unknown-type": (block(kind=b"Z"), "unknown type"),
@@ -279,11 +327,29 @@ def test_comment_in_a_global_header_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "reason"), [({"max_entries": 2}, "more than 2 entries"), ({"max_bytes": 4000}, "4000")]
+    ("limits", "reason"),
+    [
+        ({"entries": 2}, "more than 2 entries: set 'max_layer_entries' higher if that is meant"),
+        ({"size": 4000}, "more than 4000 bytes: set 'max_layer_size' higher if that is meant"),
+    ],
 )
 def test_limits(limits: dict[str, int], reason: str) -> None:
     with pytest.raises(SourceError, match=reason):
         filtered(archive(file("a"), file("b"), file("c")), **limits)
+
+
+def test_the_ratio_counts_above_1_gib() -> None:
+    limits = LayerLimits(ratio=2)
+    for compressed, most in ((0, 2**30), (2**20, 2**30), (2**30, 2**31)):
+        layer = TarFilter(compressed=compressed, limits=limits)
+        layer.feed(bytes(1024))
+        piece = bytes(2**24)
+        for _number in range(most // len(piece) - 1):
+            layer.feed(piece)
+        with pytest.raises(
+            SourceError, match=f"{most} bytes, the limit for {compressed} comp.* 'max_layer_ratio' higher"
+        ):
+            layer.feed(piece)
 
 
 EVERYTHING = archive(
