@@ -17,8 +17,8 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
+from . import _image_proxy
 from ._errors import SourceError
-from ._image_proxy import TEMPORARY_PREFIX, ImageProxy
 from ._io import temporary_folder
 from ._ostree import Repository
 from ._runner import command_environment, find_tool
@@ -30,7 +30,9 @@ _LOOK = 0.2
 
 
 @contextlib.contextmanager
-def verified(repository: Repository, proxy: ImageProxy, manifest_digest: str) -> Iterator[ImageProxy]:
+def verified(
+    repository: Repository, proxy: _image_proxy.ImageProxy, manifest_digest: str
+) -> Iterator[_image_proxy.ImageProxy]:
     """Yield a proxy whose blobs may be pulled: ``proxy`` itself, or one for a private copy that was verified.
 
     The copy is below the repository and is removed in the end. Raises ``SourceError`` when the policy rejects the
@@ -39,16 +41,16 @@ def verified(repository: Repository, proxy: ImageProxy, manifest_digest: str) ->
     if proxy.enforced:
         yield proxy
         return
-    with temporary_folder(os.path.join(repository.path, "tmp"), TEMPORARY_PREFIX) as folder:
+    with temporary_folder(os.path.join(repository.path, "tmp"), _image_proxy.TEMPORARY_PREFIX) as folder:
         destination = f"dir:{folder}/image"
         proxy.retrying(lambda: _copy(proxy, destination))
-        with ImageProxy(proxy.options, copy=destination) as copy:
+        with _image_proxy.ImageProxy(proxy.options, copy=destination) as copy:
             if copy.manifest()[1] != manifest_digest:
                 raise SourceError(f"'{proxy.source}' changed while it was being verified: try again")
             yield copy
 
 
-def _copy(proxy: ImageProxy, destination: str) -> None:
+def _copy(proxy: _image_proxy.ImageProxy, destination: str) -> None:
     """Copy the image; raises what skopeo says, or that nothing comes any more."""
     path = destination.partition(":")[2]
     shutil.rmtree(path, ignore_errors=True)
@@ -59,7 +61,7 @@ def _copy(proxy: ImageProxy, destination: str) -> None:
             raise translate(log.last_words() or f"skopeo ended with exit code {rc}", proxy.source)
 
 
-def _run(argv: Sequence[str], log: SkopeoLog, path: str, proxy: ImageProxy) -> int:
+def _run(argv: Sequence[str], log: SkopeoLog, path: str, proxy: _image_proxy.ImageProxy) -> int:
     """Run a copy to its end while it grows, or says something, or waits as long as a registry wants."""
     with subprocess.Popen(
         [find_tool(argv[0]), *argv[1:]],
