@@ -2,59 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The actions that a plan is made of: plain values that say what is done, one class for each kind."""
+"""The actions that a plan for a container is made of: plain values that say what is done, one class for each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Union
 
 from ._deployment import Deployment, GeneratedFile, HostFile
 from ._models import Journal
-
-
-@dataclass(frozen=True)
-class PullImage:
-    """Bring the image's missing layers into the repository and point ``ref`` at it."""
-
-    ref: str
-    digest: str
-
-    def __str__(self) -> str:
-        return f"pull image {self.ref} ({self.digest})"
-
-
-@dataclass(frozen=True)
-class DiscardObjects:
-    """Remove damaged objects (checksum and kind) of a commit in the repository; pulling brings them back."""
-
-    commit: str
-    objects: tuple[tuple[str, str], ...]
-
-    def __str__(self) -> str:
-        return f"discard {len(self.objects)} damaged objects of commit {self.commit}"
-
-
-@dataclass(frozen=True)
-class TagImage:
-    """Give a stored image one more name."""
-
-    ref: str
-    digest: str
-
-    def __str__(self) -> str:
-        return f"tag image {self.ref} ({self.digest})"
-
-
-@dataclass(frozen=True)
-class RemoveImage:
-    """Delete the image's ref; its layers stay until they are pruned."""
-
-    ref: str
-
-    def __str__(self) -> str:
-        return f"remove image {self.ref}"
 
 
 @dataclass(frozen=True)
@@ -77,27 +33,6 @@ class EndChange:
 
     def __str__(self) -> str:
         return f"finish the interrupted {self.finished}" if self.finished else ""
-
-
-@dataclass(frozen=True)
-class RemoveBlob:
-    """Delete the ref of a layer or a configuration that no image needs."""
-
-    ref: str
-
-    def __str__(self) -> str:
-        return f"remove unused blob {self.ref}"
-
-
-@dataclass(frozen=True)
-class PruneObjects:
-    """Delete commits that no ref names, and all objects that nothing reaches then (``objects``: how many)."""
-
-    commits: tuple[str, ...]
-    objects: int
-
-    def __str__(self) -> str:
-        return f"prune {len(self.commits)} unused commits, {self.objects} objects in all"
 
 
 @dataclass(frozen=True)
@@ -293,20 +228,9 @@ class DeleteRuntimeState:
         return f"delete stale runtime state of {self.name}"
 
 
-def shown(actions: Iterable[Action]) -> list[str]:
-    """Return actions as a result shows them."""
-    return [text for text in map(str, actions) if text]
-
-
 Action = Union[
-    DiscardObjects,
-    PullImage,
-    TagImage,
-    RemoveImage,
     BeginChange,
     EndChange,
-    RemoveBlob,
-    PruneObjects,
     CheckoutDeployment,
     CheckoutUnrendered,
     RemoveDirectory,

@@ -34,7 +34,7 @@ class Context:
     readiness: Readiness = field(default_factory=Readiness)
 
 
-def apply(plan: Sequence[actions.Action], context: Context) -> None:
+def apply(plan: Sequence[object], context: Context) -> None:
     """Carry out the actions in order; raises the first error."""
     for action in plan:
         _HANDLERS[type(action)](action, context)

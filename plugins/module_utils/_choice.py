@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import _host_file_io
+from ._container_plan import choose_deployment, choose_slot
 from ._deployment import Deployment, GeneratedFile, Inputs, Mount, UnitOptions, Value, deployment_id
 from ._errors import InvalidInputError
 from ._image_files import ImageTree, missing_source, read_image_files
@@ -25,7 +26,6 @@ from ._mount_targets import check_mount_targets
 from ._mounts import check_mount_sources
 from ._observe import is_missing, kind_of, observe_host
 from ._oci_image import StoredImage
-from ._plan import choose_deployment, choose_slot
 from ._render import ImageIdentity, Target, render
 from ._runtime import find_runtime
 from ._runtime_spec import parse_runtime_spec

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _apply, _host_file_io
-from ._actions import EndChange, ForgetFailure, shown
+from ._actions import EndChange, ForgetFailure
 from ._choice import Choice, Wanted, choose
+from ._container_plan import Desired, plan_container, plan_unrendered
 from ._deployment import Deployment, UnitOptions
+from ._deployments import container_names
 from ._describe import describe_container
 from ._errors import InvalidInputError, ServiceError, SystemContainerError, message_of
 from ._host_file_plan import observed_paths, shared_paths
@@ -23,9 +25,9 @@ from ._image_request import image_request
 from ._io import LOCK_TIMEOUT, locked
 from ._models import Observed, Readiness
 from ._mounts import parse_mounts
-from ._observe import container_names, observe_containers
+from ._observe import observe_containers
 from ._obstacles import check_conflicts, refuse_obstacles
-from ._plan import NOTHING_TO_DO, Desired, Plan, plan_container, plan_unrendered
+from ._plan import NOTHING_TO_DO, Plan, shown
 from ._plan_absent import plan_absent
 from ._store import Store
 from ._stored_image import layer_commits

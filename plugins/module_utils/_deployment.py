@@ -168,3 +168,13 @@ def deployment_id(
         for part in (item.path, f"{item.mode:04o}", item.content):
             total.update(b"\0" + part.replace(directory, "").encode("utf-8", "surrogateescape"))
     return total.hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class BrokenSlot:
+    """A slot's directory that holds no usable deployment, and why; ``newer`` when a newer version wrote it."""
+
+    slot: int
+    directory: str
+    reason: str
+    newer: bool = False

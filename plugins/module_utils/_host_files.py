@@ -13,14 +13,14 @@ import hashlib
 import posixpath
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ._deployment import HOSTFS, HostFile
 from ._errors import InvalidInputError
-from ._values import as_text, variables
+from ._exports import MANIFEST, ImageHostFile, checked_path, is_template, places_of, renamed
+from ._template import variables
+from ._values import as_text
 
-_MANIFEST = "/exports/manifest.json of the image"
 _PERMISSIONS = 0o1777
 SMALL_TEXT = 16 * 1024
 """Bytes that a file may have to be shown as text in a diff."""
@@ -28,55 +28,10 @@ SMALL_TEXT = 16 * 1024
 _SETUID_SETGID = 0o6000
 
 
-@dataclass(frozen=True)
-class ImageHostFile:
-    """An entry below ``/exports/hostfs``; ``path`` is the one on the host, before any renaming.
-
-    ``kind`` is ``-`` (file), ``d`` or ``l`` (symbolic link), ``mode`` has the permission bits, ``sha256`` is of a file's
-    content, ``target`` a link's. ``text`` is the content of a template, and of a small text file.
-    """
-
-    path: str
-    kind: str
-    mode: int
-    uid: int
-    gid: int
-    sha256: str | None = None
-    target: str | None = None
-    text: str | None = field(default=None, repr=False)
-
-
-def parse_renames(data: Any) -> dict[str, str]:
-    """Return ``renameFiles`` of manifest.json: path to new path, which is a template. A directory takes along what is in it.
-
-    Raises ``InvalidInputError`` for what is not of that form.
-    """
-    renames = {} if data is None else data
-    if not isinstance(renames, dict) or not all(isinstance(value, str) for value in renames.values()):
-        raise InvalidInputError(f"{_MANIFEST}: renameFiles is not an object of paths: give text for every path")
-    return {_checked_path(path, where="renameFiles"): value for path, value in renames.items()}
-
-
-def parse_templates(data: Any) -> tuple[str, ...]:
-    """Return ``installedFilesTemplate`` of manifest.json: the files that are templates, by their path before or after renaming.
-
-    Raises ``InvalidInputError`` for what is not of that form.
-    """
-    templates = [] if data is None else data
-    if not isinstance(templates, list) or not all(isinstance(path, str) for path in templates):
-        raise InvalidInputError(f"{_MANIFEST}: installedFilesTemplate is not a list of paths")
-    return tuple(_checked_path(path, where="installedFilesTemplate") for path in templates)
-
-
-def is_template(path: str, *, renames: Mapping[str, str], templates: Sequence[str]) -> bool:
-    """Tell whether the manifest calls a file a template; ``renames`` are as written, so that no value decides."""
-    return path in templates or _renamed(path, renames) in templates
-
-
 def render_renames(renames: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
     """Return ``renameFiles`` with the values filled in; ``InvalidInputError`` when one has no value or is no path."""
     return {
-        path: _checked_path(_fill(place, values, file=f"renameFiles of {_MANIFEST}"), where="renameFiles")
+        path: checked_path(_fill(place, values, file=f"renameFiles of {MANIFEST}"), where="renameFiles")
         for path, place in renames.items()
     }
 
@@ -103,7 +58,7 @@ def host_files(
         _check_text(entry.target or "")
         if entry.kind == "d" and entry.path in parents:
             continue
-        file = _host_file(entry, _renamed(entry.path, rendered))
+        file = _host_file(entry, renamed(entry.path, rendered))
         if is_template(entry.path, renames=renames, templates=templates):
             file = _filled(file, entry, values, masked)
         other = found.setdefault(file.path, file)
@@ -124,7 +79,7 @@ def named_in_vain(
     entries: Sequence[ImageHostFile], *, renames: Mapping[str, str], templates: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the files that the image's manifest names and that it does not have; Atomic took no notice of them."""
-    known = {place for entry in entries for place in (entry.path, *_places(entry.path, renames))}
+    known = {place for entry in entries for place in (entry.path, *places_of(entry.path, renames))}
     return tuple(path for path in dict.fromkeys((*renames, *templates)) if path not in known)
 
 
@@ -217,32 +172,6 @@ def _fill(template: str, values: Mapping[str, Any], *, file: str) -> str:
         raise InvalidInputError(
             f"{file} has a '$' that starts no variable ({exc}): write '$$' for a dollar sign"
         ) from exc
-
-
-def _places(path: str, renames: Mapping[str, str]) -> list[str]:
-    """Return every place that a path has while it is renamed, directory by directory: the last is where it ends."""
-    places, place = [], ""
-    for name in path.split("/")[1:]:
-        place = f"{place}/{name}"
-        places.append(place)
-        if place in renames:
-            place = renames[place]
-            places.append(place)
-    return places
-
-
-def _renamed(path: str, renames: Mapping[str, str]) -> str:
-    return _places(path, renames)[-1]
-
-
-def _checked_path(path: str, *, where: str) -> str:
-    """Return an absolute path without ``.``, ``//`` and a slash at its end."""
-    names = [name for name in path.split("/") if name not in ("", ".")]
-    if not path.startswith("/") or ".." in names or not names or "\0" in path:
-        raise InvalidInputError(
-            f"{_MANIFEST}: {where} has '{path}', which is no path of a file on the host: give an absolute one without '..'"
-        )
-    return "/" + "/".join(names)
 
 
 def _check_text(name: str) -> None:

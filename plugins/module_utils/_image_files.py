@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from ._deployment import HOSTFS
 from ._errors import InvalidInputError
-from ._host_files import SMALL_TEXT, ImageHostFile, digest_of, is_template, small_text
+from ._exports import ExportsManifest, ImageFiles, ImageHostFile, is_template, parse_exports_manifest
+from ._host_files import SMALL_TEXT, digest_of, small_text
 from ._layer_tree import Placed, merge_layers
 from ._ostree_reader import RepositoryReader
-from ._render import ExportsManifest, ImageFiles, parse_exports_manifest
 from ._tmpfiles import MissingSource
 
 _MAX_TEMPLATE = 4 * 1024 * 1024

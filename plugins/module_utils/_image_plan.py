@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ._actions import Action, DiscardObjects, PullImage, RemoveImage, TagImage
+from ._deployment import Deployment
 from ._diff import state_diff
 from ._errors import InvalidInputError
 from ._file_object import Damage
+from ._image_actions import DiscardObjects, PullImage, RemoveImage, TagImage
 from ._image_name import ImageName
-from ._models import Observed
 from ._oci_image import RemoteImage, StoredImage
 from ._plan import NOTHING_TO_DO, Plan
 
@@ -55,7 +55,7 @@ def plan_image(ref: str, held: Held, remote: RemoteImage | None, *, tags: Mappin
     """Decide how the image gets under its ``ref`` and the refs of its ``tags``."""
     pulls = needs_pull(held, remote)
     digest = remote.manifest_digest if remote is not None else held.manifest_digest or ""
-    actions: list[Action] = []
+    actions: list[object] = []
     diff: list[dict[str, str]] = []
     after = {"state": "present", "manifest_digest": digest}
     if pulls:
@@ -68,7 +68,7 @@ def plan_image(ref: str, held: Held, remote: RemoteImage | None, *, tags: Mappin
     return Plan(tuple(actions), tuple(diff))
 
 
-def _discards(damage: Sequence[Damage]) -> list[Action]:
+def _discards(damage: Sequence[Damage]) -> list[object]:
     """Return what removes damaged objects, commit by commit."""
     objects: dict[str, dict[tuple[str, str], None]] = {}
     for item in damage:
@@ -96,15 +96,15 @@ def _plan_removal(name: ImageName, held: Held, *, used_by: Sequence[str], force:
     return Plan((RemoveImage(name.ref),), state_diff(before, {"state": "absent"}, header=name.ref))
 
 
-def users_of(name: str, held: Held, containers: Mapping[str, Observed]) -> list[str]:
+def users_of(name: str, held: Held, containers: Mapping[str, Sequence[Deployment]]) -> list[str]:
     """Return the containers that have a deployment of the image; when it cannot be read, by its name too."""
     digest = held.manifest_digest
     return [
         container
-        for container, observed in containers.items()
+        for container, deployments in containers.items()
         if any(
             (held.commit is not None and item.image_commit == held.commit)
             or (item.manifest_digest == digest if digest is not None else item.image == name)
-            for item in observed.deployments
+            for item in deployments
         )
     ]

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._actions import DiscardObjects, PullImage, TagImage
+from ._deployment import Deployment
 from ._describe_images import describe_remote, describe_stored, users_of_stored
 from ._errors import ImageNotFoundError, StoreError
 from ._file_object import Damage
+from ._image_actions import DiscardObjects, PullImage, TagImage
 from ._image_name import ImageName
 from ._image_plan import Held, needs_pull, plan_image, plan_removal, users_of
 from ._image_request import ImageRequest
-from ._models import Observed
 from ._oci_image import RemoteImage, StoredImage
 from ._ostree import Repository
 from ._plan import NOTHING_TO_DO, Plan
@@ -188,7 +188,12 @@ def describe_damage(damage: Sequence[Damage]) -> list[dict[str, str]]:
 
 
 def remove_image(
-    repository: Repository, request: ImageRequest, containers: Mapping[str, Observed], *, force: bool, check_mode: bool
+    repository: Repository,
+    request: ImageRequest,
+    containers: Mapping[str, Sequence[Deployment]],
+    *,
+    force: bool,
+    check_mode: bool,
 ) -> Plan:
     """Take the image's name and tags out of the store; raises ``InvalidInputError`` when a container uses one."""
     names = {name.ref: name for name in (request.name, *request.tags)}
@@ -212,7 +217,7 @@ def inspect_remote(request: ImageRequest) -> dict[str, Any]:
 
 
 def describe_outcome(
-    repository: Repository, name: ImageName, outcome: ImageOutcome, containers: Mapping[str, Observed]
+    repository: Repository, name: ImageName, outcome: ImageOutcome, containers: Mapping[str, Sequence[Deployment]]
 ) -> dict[str, Any]:
     """Return the image after it was converged: as stored, or in check mode as its source has it."""
     if outcome.stored is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ._deployment import Deployment
+from ._deployment import BrokenSlot, Deployment
 
 KEEP = 2
 """Deployments kept on the host for each container unless a task says otherwise, the active one included."""
@@ -38,16 +38,6 @@ class HostFileState:
     target: str | None = None
     text: str | None = field(default=None, repr=False)
     names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class BrokenSlot:
-    """A slot's directory that holds no usable deployment, and why; ``newer`` when a newer version wrote it."""
-
-    slot: int
-    directory: str
-    reason: str
-    newer: bool = False
 
 
 @dataclass(frozen=True)

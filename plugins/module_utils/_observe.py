@@ -13,14 +13,13 @@ import re
 from collections.abc import Sequence
 
 from ._capabilities import capability_names
-from ._deployment import Deployment
-from ._errors import InvalidInputError, NewerSchemaError
-from ._info_file import parse_info
+from ._deployment import BrokenSlot, Deployment
+from ._deployments import SLOT, read_slot, slots
+from ._errors import InvalidInputError
 from ._io import read_state, temporary_name
 from ._journal import read_journal
 from ._kernel import kernel_facts
 from ._models import (
-    BrokenSlot,
     FileState,
     HostFacts,
     Observed,
@@ -29,9 +28,6 @@ from ._models import (
 )
 from ._runtime import container_bundle
 from ._systemctl import show_units
-from ._systemd_unit import is_container_name
-
-_SLOT = re.compile(r"(?P<name>.+)\.(?P<slot>0|[1-9][0-9]*)\Z")
 
 
 def observe_containers(root: str, names: Sequence[str]) -> dict[str, Observed]:
@@ -39,27 +35,6 @@ def observe_containers(root: str, names: Sequence[str]) -> dict[str, Observed]:
     paths = [Paths(name=name, root=root) for name in names]
     units = show_units([item.unit_name for item in paths])
     return {item.name: _observe(item, units[item.unit_name]) for item in paths}
-
-
-def container_names(root: str) -> list[str]:
-    """Return the names of all containers below ``root``, sorted: those with a link or with a slot.
-
-    Entries whose names no container can have are somebody else's.
-    """
-    names = set()
-    try:
-        entries = list(os.scandir(root))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        match = _SLOT.match(entry.name)
-        if match and entry.is_dir(follow_symlinks=False):
-            names.add(match.group("name"))
-        elif entry.is_symlink():
-            names.add(entry.name)
-    return sorted(name for name in names if is_container_name(name))
 
 
 def observe_host(runtime: str) -> HostFacts:
@@ -88,21 +63,21 @@ def kind_of(path: str) -> str | None:
 
 
 def _observe(paths: Paths, unit: UnitState) -> Observed:
-    slots = [_read_slot(paths, slot) for slot in _slots(paths)]
-    deployments = tuple(item for item in slots if isinstance(item, Deployment))
+    found = [read_slot(paths.link, slot) for slot in slots(paths.link)]
+    deployments = tuple(item for item in found if isinstance(item, Deployment))
     problem = None
     if os.path.lexists(paths.link) and not os.path.islink(paths.link):
         problem = f"'{paths.link}' is not a link to a deployment: move it away"
     files: dict[str, FileState | None] = {}
     try:
-        files = _observe_files(paths, slots)
+        files = _observe_files(paths, found)
     except InvalidInputError as exc:
         problem = str(exc)
     link_slot = _link_slot(paths)
     return Observed(
         paths=paths,
         deployments=deployments,
-        broken=tuple(item for item in slots if isinstance(item, BrokenSlot)),
+        broken=tuple(item for item in found if isinstance(item, BrokenSlot)),
         has_link=os.path.islink(paths.link),
         problem=problem,
         link_slot=link_slot,
@@ -126,33 +101,10 @@ def _leftovers(paths: Paths) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _slots(paths: Paths) -> list[int]:
-    numbers = []
-    for path in glob.glob(f"{glob.escape(paths.link)}.*"):
-        match = _SLOT.match(os.path.basename(path))
-        if match and match.group("name") == paths.name and os.path.isdir(path) and not os.path.islink(path):
-            numbers.append(int(match.group("slot")))
-    return sorted(numbers)
-
-
-def _read_slot(paths: Paths, slot: int) -> Deployment | BrokenSlot:
-    directory = paths.slot(slot)
-    try:
-        state = read_state(f"{directory}/info")
-        if state is None or state.is_link:
-            return BrokenSlot(slot, directory, "it has no info file")
-        text = state.content.decode("utf-8", "surrogateescape")
-        return parse_info(text, name=paths.name, slot=slot, directory=directory)
-    except NewerSchemaError as exc:
-        return BrokenSlot(slot, directory, str(exc), newer=True)
-    except InvalidInputError as exc:
-        return BrokenSlot(slot, directory, str(exc))
-
-
 def _link_slot(paths: Paths) -> int | None:
     """Return the slot that the link leads to, None when it leads to none of the container's."""
     try:
-        match = _SLOT.match(os.path.basename(os.readlink(paths.link).rstrip("/")))
+        match = SLOT.match(os.path.basename(os.readlink(paths.link).rstrip("/")))
         if match is None or match.group("name") != paths.name:
             return None
         slot = int(match.group("slot"))

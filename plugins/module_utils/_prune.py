@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from . import _actions as actions
+from . import _image_actions as image_actions
 from . import _io
 from ._containers import container_lock
 from ._errors import InvalidInputError, LockedError, StoreError
@@ -91,11 +92,11 @@ def _decide(repository: Repository, containers: ContainersSeen, *, keep: int | N
         return without_repository(doomed, str(exc))
 
 
-def _is_folder(action: actions.Action) -> bool:
+def _is_folder(action: object) -> bool:
     return isinstance(action, (actions.RemoveDirectory, actions.RemoveLeftover))
 
 
-def _apply(plan: Sequence[actions.Action], repository: Repository) -> None:
+def _apply(plan: Sequence[object], repository: Repository) -> None:
     for action in plan:
         _HANDLERS[type(action)](action, repository)
 
@@ -114,6 +115,6 @@ def _remove_leftover(action: actions.RemoveLeftover, repository: Repository) -> 
 _HANDLERS: Mapping[type, Callable[[Any, Repository], None]] = {
     actions.RemoveDirectory: lambda action, repository: _io.remove_tree(action.path),
     actions.RemoveLeftover: _remove_leftover,
-    actions.RemoveBlob: lambda action, repository: repository.delete_ref(action.ref),
-    actions.PruneObjects: lambda action, repository: repository.prune(action.commits),
+    image_actions.RemoveBlob: lambda action, repository: repository.delete_ref(action.ref),
+    image_actions.PruneObjects: lambda action, repository: repository.prune(action.commits),
 }

@@ -15,11 +15,12 @@ import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from ._deployments import container_names
 from ._errors import StoreError, SystemContainerError
 from ._gvariant import CommitHeader, Node, children_of, commit_header
 from ._io import mount_points, stale_folders
 from ._models import Observed
-from ._observe import container_names, observe_containers
+from ._observe import observe_containers
 from ._ostree import NEW_REPOSITORY, Repository
 from ._ostree_reader import RepositoryReader
 from ._prune_plan import ContainersSeen, RepositorySeen, leftover_owner

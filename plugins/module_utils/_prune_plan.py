@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ._actions import Action, PruneObjects, RemoveBlob, RemoveDirectory, RemoveLeftover
+from ._actions import RemoveDirectory, RemoveLeftover
 from ._deployment import Deployment
 from ._diff import text_diff
 from ._gvariant import CommitHeader
+from ._image_actions import PruneObjects, RemoveBlob
 from ._image_name import IMPORT_KEY, REF_PREFIX
 from ._models import Observed
 from ._oci_image import Manifest
@@ -138,7 +139,7 @@ def plan_prune(doomed: Doomed, *, header: str, size: int) -> Plan:
 
     Folders go first: they hold links to objects.
     """
-    actions: list[Action] = [RemoveDirectory(path) for path in (*doomed.checkouts, *doomed.deployments)]
+    actions: list[object] = [RemoveDirectory(path) for path in (*doomed.checkouts, *doomed.deployments)]
     actions += [RemoveLeftover(path) for path in doomed.leftovers]
     actions += [RemoveBlob(ref) for ref in doomed.refs]
     if doomed.commits or doomed.objects:

@@ -12,66 +12,25 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Callable
 
 from ._deployment import HOSTFS, MASK, Deployment, GeneratedFile, HostFile, Inputs, deployment_id
 from ._errors import InvalidInputError
-from ._host_files import (
-    ImageHostFile,
-    dropped_bits,
-    host_files,
-    is_template,
-    named_in_vain,
-    parse_renames,
-    parse_templates,
-    render_renames,
-)
+from ._exports import ImageFiles
+from ._host_files import dropped_bits, host_files, named_in_vain, render_renames
 from ._models import HostFacts, Paths
 from ._mounts import merge_mounts
 from ._oci_image import ImageConfig
 from ._runtime_fit import fit_runtime_spec
 from ._runtime_spec import bind_sources, default_runtime_spec, image_user, parse_runtime_spec
-from ._strict_json import load_json
 from ._systemd_unit import DEFAULT_UNIT_TEMPLATE, render_drop_in, start_stop_values, uses_pid_file
+from ._template import FORCED, variables
 from ._tmpfiles import MissingSource, add_lines, created_mount_sources, default_tmpfiles
-from ._values import (
-    FORCED,
-    HOST_DEFAULTS,
-    host_values,
-    substitute_json,
-    substitute_tmpfiles,
-    substitute_unit,
-    variables,
-)
+from ._values import host_values, substitute_json, substitute_tmpfiles, substitute_unit
 
 FindMissing = Callable[[Sequence[tuple[str, str]]], Sequence[MissingSource]]
 """Says which of the (source, destination) bind mounts have a source that the host lacks."""
-
-
-@dataclass(frozen=True)
-class ExportsManifest:
-    """``/exports/manifest.json`` of an image."""
-
-    default_values: Mapping[str, Any] = field(default_factory=dict)
-    no_container_service: bool = False
-    use_links: bool = True
-    rename_files: Mapping[str, str] = field(default_factory=dict)
-    templates: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ImageFiles:
-    """The texts that an image brings for rendering, None for each that it lacks."""
-
-    config: str | None = None
-    config_template: str | None = None
-    service_template: str | None = None
-    tmpfiles_template: str | None = None
-    manifest: ExportsManifest = field(default_factory=ExportsManifest)
-    passwd: str | None = None
-    group: str | None = None
-    host_files: tuple[ImageHostFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,22 +52,6 @@ class Target:
     slot: int
     recorded_uuid: str | None
     created: int
-
-
-def parse_exports_manifest(text: str) -> ExportsManifest:
-    """Parse ``/exports/manifest.json``; raises ``InvalidInputError`` for what is not of its form."""
-    file = "/exports/manifest.json of the image"
-    data = load_json(text, file=file)
-    defaults = data.get("defaultValues", {}) if isinstance(data, dict) else None
-    if not isinstance(defaults, dict):
-        raise InvalidInputError(f"{file}: defaultValues is not an object")
-    return ExportsManifest(
-        default_values={name: value for name, value in defaults.items() if value is not None},
-        no_container_service=data.get("noContainerService") is True,
-        use_links=data.get("useLinks") is not False,
-        rename_files=parse_renames(data.get("renameFiles")),
-        templates=parse_templates(data.get("installedFilesTemplate")),
-    )
 
 
 def render(
@@ -235,23 +178,6 @@ def _check_secrets(unit_template: str, inputs: Inputs) -> None:
             f"The image's service.template uses the secret values {', '.join(names)}, and systemd shows units to all users: give"
             " them in 'values' if they may be seen, or use an image that has them in config.json"
         )
-
-
-def template_variables(files: ImageFiles) -> dict[str, Any]:
-    """Return the variables that an image's templates leave to the user: name to default, None where there is none."""
-    used: set[str] = set()
-    manifest = files.manifest
-    on_host = [
-        file.text
-        for file in files.host_files
-        if is_template(file.path, renames=manifest.rename_files, templates=manifest.templates)
-    ]
-    templates = (files.config_template, files.service_template, files.tmpfiles_template)
-    for template in (*templates, *on_host, *manifest.rename_files.values()):
-        used |= variables(template or "")
-    defaults = files.manifest.default_values
-    names = (used - set(FORCED) - set(HOST_DEFAULTS)) | set(defaults)
-    return {name: defaults.get(name) for name in sorted(names)}
 
 
 def _check_supported(image: ImageIdentity) -> None:

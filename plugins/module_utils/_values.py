@@ -22,38 +22,9 @@ from ._deployment import MASK, Value
 from ._errors import InvalidInputError
 from ._models import HostFacts
 from ._strict_json import load_json
-
-FORCED = (
-    "DESTDIR",
-    "NAME",
-    "EXEC_START",
-    "EXEC_STOP",
-    "EXEC_STARTPRE",
-    "EXEC_STOPPOST",
-    "HOST_UID",
-    "HOST_GID",
-    "IMAGE_ID",
-    "IMAGE_NAME",
-)
-"""Variables that are always computed."""
-
-HOST_DEFAULTS = (
-    "RUN_DIRECTORY",
-    "STATE_DIRECTORY",
-    "CONF_DIRECTORY",
-    "PIDFILE",
-    "UUID",
-    "ALL_PROCESS_CAPABILITIES",
-    "RUNTIME",
-    "ATOMIC",
-)
-"""Variables that the host sets unless the user or the image does."""
+from ._template import FORCED, PLACEHOLDER
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-# One match for each dollar sign; a dollar that starts nothing known is the group 'invalid'.
-_PLACEHOLDER = re.compile(
-    r"\$(?:(?P<escaped>\$)|(?P<named>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<invalid>))"
-)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _UUID_NAMESPACE = uuid.UUID("6c1a5c1e-9a37-5d1b-8f0e-2f5d8f0c7a41")
 
@@ -101,15 +72,6 @@ def host_values(
 def as_text(value: Any) -> str:
     """Return a value as templates show it: scalars as JSON spells them, text as it is."""
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def variables(template: str) -> set[str]:
-    """Return the names of all variables that ``template`` uses."""
-    return {
-        match.group("named") or match.group("braced")
-        for match in _PLACEHOLDER.finditer(template)
-        if match.group("named") or match.group("braced")
-    }
 
 
 def raw_json(value: Any, *, before: str, after: str) -> str:
@@ -246,7 +208,7 @@ def _substitute(template: str, put: Callable[[str, re.Match[str]], str], *, file
             )
         return put(name, match)
 
-    return _PLACEHOLDER.sub(replace, template)
+    return PLACEHOLDER.sub(replace, template)
 
 
 def _string_mask(template: str) -> Callable[[int], bool]:

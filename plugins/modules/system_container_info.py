@@ -228,10 +228,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployments import container_names
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._describe import describe_container
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._module import run_module
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._observe import (
-    container_names,
     observe_containers,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._runtime import observe_runtime

@@ -20,6 +20,7 @@ from store.pulling import converge
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _host_file_io
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import HOSTFS
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ImageFiles
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_file_plan import matches
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_files import (
     dropped_bits,
@@ -30,7 +31,6 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._i
     read_image_files,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import ImageFiles
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._stored_image import layer_commits
 
 BIG = os.urandom(3_000_000)

@@ -16,7 +16,6 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils im
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, Inputs
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Observed, Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
 
 TAGS = ["localhost/app:stable", "registry.example.com/app"]
@@ -80,7 +79,7 @@ def test_an_image_in_use_keeps_all_names(repository: Repository, source: str) ->
         name="c", slot=0, directory="/c.0", id="0", image=NAME, image_id="", image_commit=stored.commit, index_digest=None,
         inputs=Inputs(stored.manifest_digest, {}, "runc"), values={}, has_service=True, use_links=True, files=(), created=0,
     )  # fmt: skip
-    containers = {"c": Observed(Paths("c", "/"), deployments=(deployment,))}
+    containers = {"c": [deployment]}
     with pytest.raises(InvalidInputError, match="is used by c: remove"):
         _images.remove_image(repository, request(tags=TAGS), containers, force=False, check_mode=False)
     assert all(repository.has_ref(ref) for ref in REFS)

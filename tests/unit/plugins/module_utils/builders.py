@@ -19,6 +19,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._d
     Inputs,
     Value,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ImageFiles
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import info_file
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
     FileState,
@@ -29,7 +30,6 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._m
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import ImageConfig
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import (
-    ImageFiles,
     ImageIdentity,
     Target,
     render,

@@ -27,7 +27,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._s
 NOW = 1_800_000_000.0
 
 
-def apply(observed: Observed, plan: Sequence[actions.Action]) -> Observed:
+def apply(observed: Observed, plan: Sequence[object]) -> Observed:
     """Return the host after the actions."""
     for action in plan:
         observed = _HANDLERS[type(action)](observed, action)

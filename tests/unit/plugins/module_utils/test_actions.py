@@ -12,9 +12,14 @@ import typing
 
 import pytest
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils import _actions
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _actions, _image_actions
 
-CLASSES = [cls for _name, cls in inspect.getmembers(_actions, inspect.isclass) if cls.__module__ == _actions.__name__]
+CLASSES = [
+    cls
+    for module in (_actions, _image_actions)
+    for _name, cls in inspect.getmembers(module, inspect.isclass)
+    if cls.__module__ == module.__name__
+]
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -22,11 +27,13 @@ def test_form(cls: type) -> None:
     assert dataclasses.is_dataclass(cls)
     assert cls.__doc__
     assert "__str__" in vars(cls)
-    assert cls in typing.get_args(_actions.Action)
+    assert cls in (*typing.get_args(_actions.Action), *typing.get_args(_image_actions.ImageAction))
 
 
 def test_equal_by_content() -> None:
     assert _actions.StartUnit("a.service") == _actions.StartUnit("a.service")
     assert _actions.StartUnit("a.service") != _actions.StartUnit("b.service")
-    assert str(_actions.PullImage("ociimage/a_3Alatest", "sha256:1")) == "pull image ociimage/a_3Alatest (sha256:1)"
-    assert str(_actions.RemoveImage("ociimage/a_3Alatest")) == "remove image ociimage/a_3Alatest"
+    assert (
+        str(_image_actions.PullImage("ociimage/a_3Alatest", "sha256:1")) == "pull image ociimage/a_3Alatest (sha256:1)"
+    )
+    assert str(_image_actions.RemoveImage("ociimage/a_3Alatest")) == "remove image ociimage/a_3Alatest"

@@ -20,26 +20,27 @@ from unit.plugins.module_utils.builders import content
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, Inputs
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_files import (
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import (
+    ExportsManifest,
+    ImageFiles,
     ImageHostFile,
-    digest_of,
+    parse_exports_manifest,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_files import digest_of
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import parse_info, render_info
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import HostFacts, Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import ImageConfig
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import (
-    ExportsManifest,
-    ImageFiles,
     ImageIdentity,
     Target,
-    parse_exports_manifest,
     render,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._template import FORCED
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._tmpfiles import (
     MissingSource,
     created_paths,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._values import FORCED, check_user_values
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._values import check_user_values
 
 GOLDEN_DIR = os.environ.get("GOLDEN_DIR", "")
 CASES = sorted(path.parent for path in Path(GOLDEN_DIR).glob("*/input.json")) if GOLDEN_DIR else []

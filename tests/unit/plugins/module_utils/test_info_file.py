@@ -20,12 +20,12 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
     InvalidInputError,
     NewerSchemaError,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ExportsManifest
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import (
     OWN_KEY,
     parse_info,
     render_info,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import ExportsManifest
 
 NO_SERVICE = image_files(manifest=ExportsManifest(no_container_service=True))
 ATOMIC_KEYS = [

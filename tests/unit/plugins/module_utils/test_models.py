@@ -10,11 +10,11 @@ import pytest
 from unit.plugins.module_utils.builders import deployment, installed, nothing, with_file
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import (
+    BrokenSlot,
     GeneratedFile,
     deployment_id,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
-    BrokenSlot,
     FileState,
     Observed,
     Paths,

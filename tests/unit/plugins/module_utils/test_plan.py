@@ -28,13 +28,20 @@ from unit.plugins.module_utils.builders import (
 )
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._actions import StartUnit
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_plan import (
+    Desired,
+    choose_deployment,
+    choose_slot,
+    plan_container,
+    plan_unrendered,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import BrokenSlot, Deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     NewerSchemaError,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ExportsManifest
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
-    BrokenSlot,
     FileState,
     Observed,
 )
@@ -42,15 +49,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._o
     check_conflicts,
     refuse_obstacles,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import (
-    Desired,
-    choose_deployment,
-    choose_slot,
-    plan_container,
-    plan_unrendered,
-)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan_absent import plan_absent
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import ExportsManifest
 
 LINK = "/srv/containers/app"
 SLOT_0, SLOT_1 = f"{LINK}.0", f"{LINK}.1"

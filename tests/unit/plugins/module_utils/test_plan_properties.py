@@ -28,22 +28,28 @@ from unit.plugins.module_utils.builders import (
 from unit.plugins.module_utils.host_model import apply
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _actions as actions
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, Inputs
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
-    BrokenSlot,
-    FileState,
-    Observed,
-    UnitState,
-)
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import (
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_plan import (
     Desired,
-    Plan,
     choose_deployment,
     choose_slot,
     plan_container,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import (
+    BrokenSlot,
+    Deployment,
+    Inputs,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import (
+    ExportsManifest,
+    ImageFiles,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
+    FileState,
+    Observed,
+    UnitState,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import Plan
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan_absent import plan_absent
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import ExportsManifest, ImageFiles
 
 IMAGES: dict[str, tuple[ImageFiles, Inputs]] = {
     "usual": (image_files(), inputs()),

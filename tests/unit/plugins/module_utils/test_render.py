@@ -30,14 +30,13 @@ from unit.plugins.module_utils.builders import (
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Paths
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import (
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import (
     ExportsManifest,
     ImageFiles,
-    Target,
     parse_exports_manifest,
-    render,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Paths
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import Target, render
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._tmpfiles import MissingSource
 
 UNIT = "/etc/systemd/system/app.service"

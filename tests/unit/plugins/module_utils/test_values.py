@@ -16,15 +16,14 @@ from hypothesis import strategies as st
 from unit.plugins.module_utils.builders import host_facts, json_values, utf8_text
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._template import FORCED, variables
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._values import (
-    FORCED,
     as_text,
     check_user_values,
     host_values,
     substitute_json,
     substitute_tmpfiles,
     substitute_unit,
-    variables,
 )
 
 # --- what a user may set

@@ -1,0 +1,326 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decide what is done about a container: from what is desired and what is observed to a list of actions and a diff.
+
+Nothing here touches the host. Check mode and diff mode show a plan, a normal run applies the same plan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ._actions import (
+    Action,
+    BeginChange,
+    CheckoutDeployment,
+    CheckoutUnrendered,
+    CreateTmpfiles,
+    DaemonReload,
+    DeleteRuntimeState,
+    DisableUnit,
+    EnableUnit,
+    EndChange,
+    InstallHostFile,
+    RemoveDirectory,
+    RemoveFile,
+    RemoveHostFile,
+    StartUnit,
+    StopUnit,
+    SwitchDeployment,
+    WriteFile,
+)
+from ._deployment import Deployment, GeneratedFile, Inputs, UnitOptions
+from ._diff import render_diff, shown, summary, switched_files
+from ._host_file_diff import host_file_diff
+from ._host_file_plan import HostFileChanges, plan_host_files
+from ._info_file import info_file
+from ._models import KEEP, Journal, Observed, Paths
+from ._obstacles import check_conflicts, refuse_obstacles
+from ._plan import Plan
+from ._systemd_unit import enablement, is_unit_file, render_unit_options
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What a task asks of a container besides its deployment; ``state`` as in the module's documentation, ``keep`` is how
+    many deployments stay, the active one included."""
+
+    state: str
+    enabled: bool
+    unit_options: UnitOptions = field(default_factory=dict)
+    keep: int = KEEP
+    force_host_files: bool = False
+
+
+def choose_deployment(observed: Observed, inputs: Inputs) -> Deployment | None:
+    """Return the kept deployment that was made from ``inputs``, the active one first; None when there is none."""
+    candidates = sorted(observed.deployments, key=lambda item: (item.slot != observed.active_slot, -item.created))
+    return next((item for item in candidates if inputs.same_as(item.inputs)), None)
+
+
+def choose_slot(observed: Observed, *, keep: int = KEEP) -> int:
+    """Return the slot for a new deployment: an empty one, else the one with the oldest inactive deployment."""
+    created = {broken.slot: -1 for broken in observed.broken}
+    created.update({item.slot: item.created for item in observed.deployments})
+    candidates = [slot for slot in range(keep) if slot != observed.active_slot]
+    return min(candidates, key=lambda slot: (slot in created, created.get(slot, 0), slot))
+
+
+def plan_container(
+    desired: Desired, observed: Observed, target: Deployment, *, texts: Mapping[str, str] | None = None
+) -> Plan:
+    """Return what makes ``target`` the active deployment, mends its files and brings its unit to the desired state.
+
+    ``texts`` are small host files by the SHA-256 of their content, for the diff. Raises ``InvalidInputError`` when something
+    of somebody else is in the place of the unit or of a host file.
+    """
+    refuse_obstacles(observed)
+    if target.has_service:
+        check_conflicts(observed)
+    host = plan_host_files(
+        target=target,
+        active=observed.active,
+        kept=observed.deployments,
+        found=observed.host_files,
+        shared=observed.shared,
+        force=desired.force_host_files,
+        interrupted=observed.journal is not None,
+        leftovers=observed.host_leftovers,
+    )
+    target = dataclasses.replace(target, host_files=host.host_files, created_directories=host.created_directories)
+    changes = _decide(desired, observed, target, host)
+    new, unit = changes.new, observed.own_unit
+    after = summary(
+        target,
+        link=target.directory,
+        reload=False,
+        enabled=changes.enable or (unit.enabled and not changes.disable),
+        running=changes.start or (unit.running and not changes.stop),
+    )
+    damaged = () if new else changes.damaged
+    written = switched_files(observed, target, damaged=damaged) if changes.replaced else {}
+    written.update((file, shown(observed.files.get(file.path))) for file in damaged)
+    return Plan(
+        _container_actions(changes, observed, target),
+        (
+            *render_diff(observed, after, written=written, removed=changes.obsolete),
+            *host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts=texts or {}),
+        ),
+        edited=host.edited,
+    )
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What has to change: a ``new`` deployment, or one that is ``replaced`` by another, files, and the unit's state.
+
+    ``surplus`` are the directories of deployments that are not kept any more.
+    """
+
+    new: bool
+    replaced: bool
+    damaged: tuple[GeneratedFile, ...]
+    obsolete: tuple[str, ...]
+    stop: bool
+    start: bool
+    enable: bool
+    disable: bool
+    delete_state: bool
+    surplus: tuple[str, ...]
+    host: tuple[Action, ...]
+
+
+def _decide(desired: Desired, observed: Observed, target: Deployment, host: HostFileChanges) -> _Changes:
+    kept = _kept(observed, target)
+    new = kept is None
+    replaced = new or observed.active_slot != target.slot
+    expected = (*active_files(target, observed.paths), *_expected_info(observed, target, kept))
+    damaged = tuple(file for file in expected if not _is_intact(file, observed))
+    wanted = {file.path for file in expected}
+    obsolete = tuple(path for path in observed.own_files if path not in wanted)
+    renewed = replaced or (kept is not None and kept.inputs is not None and kept.unit_options != target.unit_options)
+    stop, start = _run_changes(desired, observed, target, renewed=renewed, damaged=damaged)
+    enable, disable = _enablement(desired, observed, target)
+    return _Changes(
+        new=new,
+        replaced=replaced,
+        damaged=damaged,
+        obsolete=obsolete + _dangling_links(desired, observed),
+        stop=stop,
+        start=start,
+        enable=enable,
+        disable=disable,
+        delete_state=observed.stale_runtime_state and (start or desired.state == "stopped"),
+        surplus=_surplus(desired, observed, target),
+        host=host.actions,
+    )
+
+
+def _kept(observed: Observed, target: Deployment) -> Deployment | None:
+    """Return the deployment on the host that the target is; Atomic's active one has no id until it is taken over."""
+    for item in observed.deployments:
+        if item.slot == target.slot and (item.id == target.id or (not item.id and item.slot == observed.active_slot)):
+            return item
+    return None
+
+
+def active_files(target: Deployment, paths: Paths) -> tuple[GeneratedFile, ...]:
+    """Return the files of a deployment that is active: its own, and the drop-in with the user's options."""
+    options = render_unit_options(target.unit_options, paths=paths) if target.has_service else None
+    return target.files if options is None else (*target.files, options)
+
+
+def _surplus(desired: Desired, observed: Observed, target: Deployment) -> tuple[str, ...]:
+    """Return the directories of the oldest deployments, those beyond the ones to keep; the one left is never among them."""
+    emptied = {target.slot, observed.active_slot}
+    others = sorted((item for item in observed.deployments if item.slot not in emptied), key=lambda item: -item.created)
+    room = desired.keep - len({slot for slot in emptied if slot is not None})
+    return tuple(item.directory for item in others[max(room, 0) :])
+
+
+def _container_actions(changes: _Changes, observed: Observed, target: Deployment) -> tuple[Action, ...]:
+    """Return the actions in order: all is prepared before the unit is stopped, and on disk before it is started."""
+    paths, name = observed.paths, observed.paths.unit_name
+    journal = Journal(_operation(changes, observed), observed.was_running, _slots(observed, target))
+    prepared = target.directory + "/" if changes.new else None  # files that come with the checkout
+    written = [file for file in changes.damaged if prepared is None or not file.path.startswith(prepared)]
+    tmpfiles = next((file.path for file in target.files if file.path == paths.tmpfiles), None)
+    retouched = any(file.path == tmpfiles for file in changes.damaged)
+    switch = changes.new or observed.link_slot != target.slot
+    reload = _changes_units(changes) or observed.own_unit.need_daemon_reload
+    steps: list[tuple[bool, Action]] = [
+        (changes.stop, StopUnit(name)),
+        (changes.disable, DisableUnit(name)),
+        (switch, SwitchDeployment(paths.link, target.directory)),
+        *((True, action) for action in changes.host),
+        *((True, RemoveFile(path)) for path in changes.obsolete),
+        *((True, WriteFile(file)) for file in written),
+        (reload, DaemonReload()),
+        (retouched, CreateTmpfiles(paths.tmpfiles)),
+        (changes.enable, EnableUnit(name)),
+        (changes.delete_state, DeleteRuntimeState(target.name)),
+        (changes.start, StartUnit(name, tmpfiles=None if retouched else tmpfiles)),
+        *((True, RemoveDirectory(directory)) for directory in changes.surplus),
+    ]
+    actions = tuple(action for needed, action in steps if needed)
+    if not actions:
+        return (EndChange(paths.journal, finished=observed.journal.operation),) if observed.journal else ()
+    prepare = (CheckoutDeployment(target),) if changes.new else ()
+    return (*prepare, BeginChange(paths.journal, journal), *actions, EndChange(paths.journal))
+
+
+def _operation(changes: _Changes, observed: Observed) -> str:
+    if not observed.exists:
+        return "install"
+    return "update" if changes.replaced else "change"
+
+
+def _slots(observed: Observed, target: Deployment) -> tuple[int, ...]:
+    return tuple(sorted({slot for slot in (observed.active_slot, target.slot) if slot is not None}))
+
+
+def plan_unrendered(desired: Desired, observed: Observed, *, image: str, inputs: Inputs) -> Plan:
+    """Return what is known of a new deployment whose image is not stored yet: for check mode only."""
+    paths, running = observed.paths, observed.own_unit.running
+    directory = paths.slot(choose_slot(observed))
+    wanted = {"present": running, "stopped": False}.get(desired.state, True)
+    actions: list[Action] = [CheckoutUnrendered(directory)]
+    if running:
+        actions.append(StopUnit(paths.unit_name))
+    actions.append(SwitchDeployment(paths.link, directory))
+    if wanted:
+        actions.append(StartUnit(paths.unit_name))
+    after = {
+        "state": "running" if wanted else "stopped",
+        "enabled": desired.enabled,
+        "image": image,
+        "manifest_digest": inputs.manifest_digest,
+        "link": directory,
+        "needs_daemon_reload": False,
+        "values": dict(inputs.values),
+    }
+    return Plan(tuple(actions), render_diff(observed, after, written={}, removed=()))
+
+
+def _run_changes(
+    desired: Desired, observed: Observed, target: Deployment, *, renewed: bool, damaged: tuple[GeneratedFile, ...]
+) -> tuple[bool, bool]:
+    """Return (stop the unit, start the unit). One that ran before an interrupted change is to run again."""
+    unit = observed.own_unit
+    if not target.has_service:
+        return unit.running, False
+    again = renewed or desired.state == "restarted" or _runs_from_damaged_config(observed, target, damaged)
+    if desired.state == "present":
+        return unit.running and again, observed.was_running and (again or not unit.running)
+    if desired.state == "stopped":
+        return unit.running, False
+    return unit.running and again, again or not unit.up
+
+
+def _runs_from_damaged_config(observed: Observed, target: Deployment, damaged: tuple[GeneratedFile, ...]) -> bool:
+    """Tell whether the running service was started after its config.json had been changed."""
+    path = f"{target.directory}/config.json"
+    found, unit = observed.files.get(path), observed.own_unit
+    recorded = next((file for file in damaged if file.path == path), None)
+    if recorded is None or found is None or unit.since is None or _bytes(recorded) == found.content:
+        return False
+    return unit.running and found.mtime <= unit.since
+
+
+def _enablement(desired: Desired, observed: Observed, target: Deployment) -> tuple[bool, bool]:
+    """Return (enable the unit, disable it); both when the new unit is enabled in another way than the old one."""
+    unit, path = observed.own_unit, observed.paths.unit
+    ways = enablement(next((file.content for file in target.files if file.path == path), ""))
+    if not desired.enabled or not ways:
+        return False, unit.enabled
+    active = observed.active
+    before = next((file.content for file in (active.files if active else ()) if file.path == path), None)
+    if unit.enabled and before is not None and enablement(before) != ways:
+        return True, True
+    return not unit.enabled, False
+
+
+def _dangling_links(desired: Desired, observed: Observed) -> tuple[str, ...]:
+    """Return links that would enable the unit again as soon as its lost file is back."""
+    if desired.enabled or observed.unit.enabled or not observed.owns_unit:
+        return ()
+    return observed.enablement_links
+
+
+def _expected_info(observed: Observed, target: Deployment, kept: Deployment | None) -> tuple[GeneratedFile, ...]:
+    """Return the record as it has to be. One that says what it should stays as it is, only its mode is checked."""
+    if kept is None:
+        return ()
+    file = info_file(target)
+    found = observed.files.get(file.path)
+    if kept != target or found is None or found.is_link:
+        return (file,)
+    return (dataclasses.replace(file, content=found.content.decode("utf-8", "surrogateescape")),)
+
+
+def _is_intact(file: GeneratedFile, observed: Observed) -> bool:
+    found = observed.files.get(file.path)
+    if found is None or found.is_link or found.mode != file.mode:
+        return False
+    return found.content == _bytes(file)
+
+
+def _in_slot(path: str, observed: Observed) -> bool:
+    return path.startswith(observed.paths.root + "/")
+
+
+def _changes_units(changes: _Changes) -> bool:
+    on_host = [
+        action.file.path if isinstance(action, InstallHostFile) else action.path
+        for action in changes.host
+        if isinstance(action, (InstallHostFile, RemoveHostFile))
+    ]
+    return any(is_unit_file(path) for path in (*changes.obsolete, *(file.path for file in changes.damaged), *on_host))
+
+
+def _bytes(file: GeneratedFile) -> bytes:
+    return file.content.encode("utf-8", "surrogateescape")

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The deployments below a root, as they are recorded there; nothing is asked of systemd or the runtime (reads only)."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+
+from ._deployment import BrokenSlot, Deployment
+from ._errors import InvalidInputError, NewerSchemaError
+from ._info_file import parse_info
+from ._io import read_state
+from ._systemd_unit import is_container_name
+
+SLOT = re.compile(r"(?P<name>.+)\.(?P<slot>0|[1-9][0-9]*)\Z")
+
+
+def all_deployments(root: str) -> dict[str, list[Deployment]]:
+    """Return the deployments of every container below ``root``."""
+    found = {}
+    for name in container_names(root):
+        link = os.path.join(root, name)
+        items = [read_slot(link, number) for number in slots(link)]
+        found[name] = [item for item in items if isinstance(item, Deployment)]
+    return found
+
+
+def container_names(root: str) -> list[str]:
+    """Return the names of all containers below ``root``, sorted: those with a link or with a slot.
+
+    Entries whose names no container can have are somebody else's.
+    """
+    names = set()
+    try:
+        entries = list(os.scandir(root))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        match = SLOT.match(entry.name)
+        if match and entry.is_dir(follow_symlinks=False):
+            names.add(match.group("name"))
+        elif entry.is_symlink():
+            names.add(entry.name)
+    return sorted(name for name in names if is_container_name(name))
+
+
+def slots(link: str) -> list[int]:
+    """Return the numbers of the slots beside a container's link, sorted."""
+    name = os.path.basename(link)
+    numbers = []
+    for path in glob.glob(f"{glob.escape(link)}.*"):
+        match = SLOT.match(os.path.basename(path))
+        if match and match.group("name") == name and os.path.isdir(path) and not os.path.islink(path):
+            numbers.append(int(match.group("slot")))
+    return sorted(numbers)
+
+
+def read_slot(link: str, slot: int) -> Deployment | BrokenSlot:
+    """Return the deployment in a slot, as its record says."""
+    directory = f"{link}.{slot}"
+    try:
+        state = read_state(f"{directory}/info")
+        if state is None or state.is_link:
+            return BrokenSlot(slot, directory, "it has no info file")
+        text = state.content.decode("utf-8", "surrogateescape")
+        return parse_info(text, name=os.path.basename(link), slot=slot, directory=directory)
+    except NewerSchemaError as exc:
+        return BrokenSlot(slot, directory, str(exc), newer=True)
+    except InvalidInputError as exc:
+        return BrokenSlot(slot, directory, str(exc))
