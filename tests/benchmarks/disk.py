@@ -33,7 +33,7 @@ def disk(session: Session) -> Iterator[Result]:
     module.run(watch=watch)
     share = 100 * watch.peak / image.size
     note = f"{watch.samples} looks; {image}"
-    yield Result("disk.temporary-files", share, "%", bar=Bar("<=", 5), note=note)
+    yield Result("disk.temporary-files", share, "%", limit=Bar("<=", 5), note=note)
 
 
 class TemporaryFiles:

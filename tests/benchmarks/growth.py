@@ -45,4 +45,4 @@ def growth(session: Session) -> Iterator[Result]:
 def compared(smaller: Result, larger: Result) -> Result:
     """Return how much more a file costs in the larger image; without end when noise hid what it costs in the smaller."""
     name = f"growth.to-{larger.name.removeprefix('growth.')}"
-    return Result(name, larger.value / smaller.value if smaller.value > 0 else math.inf, "x", bar=_BAR)
+    return Result(name, larger.value / smaller.value if smaller.value > 0 else math.inf, "x", limit=_BAR)

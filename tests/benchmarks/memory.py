@@ -28,4 +28,4 @@ def memory(session: Session) -> Iterator[Result]:
         image = session.image(shape)
         module = session.ours(image)
         module.prepare()
-        yield Result(f"memory.{name}", module.peak_memory() / 1e6, "MB", bar=_BAR, note=str(image))
+        yield Result(f"memory.{name}", module.peak_memory() / 1e6, "MB", limit=_BAR, note=str(image))

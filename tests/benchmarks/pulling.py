@@ -82,7 +82,7 @@ def times(name: str, runs: dict[str, list[Run]], *, note: str = "") -> Iterator[
         )
 
 
-def beside(name: str, runs: dict[str, list[Run]], other: str, bar: Bar | None = None) -> Result:
+def beside(name: str, runs: dict[str, list[Run]], other: str, limit: Bar | None = None) -> Result:
     """Return the ratio of our time to another's."""
     seconds = {contender: [run.seconds for run in done] for contender, done in runs.items()}
-    return ratio(f"{name}.ours-to-{other}", seconds["ours"], seconds[other], bar=bar)
+    return ratio(f"{name}.ours-to-{other}", seconds["ours"], seconds[other], limit=limit)

@@ -58,9 +58,9 @@ def _row(result: Result) -> str:
     spread = ""
     if len(result.samples) > 1:
         spread = f"{result.shown(min(result.samples))} to {result.shown(max(result.samples))}"
-    bar = "" if result.bar is None else str(result.bar)
+    limit = "" if result.limit is None else str(result.limit)
     value = f"{result.shown(result.value)} {result.unit}"
-    cells = (f"`{result.name}`", value, spread, bar, result.verdict, _cell(result.note))
+    cells = (f"`{result.name}`", value, spread, limit, result.verdict, _cell(result.note))
     return f"| {' | '.join(cells)} |\n"
 
 

@@ -40,25 +40,25 @@ class Result:
     name: str
     value: float
     unit: str
-    bar: Bar | None = None
+    limit: Bar | None = None
     samples: tuple[float, ...] = ()
     note: str = ""
 
     @property
     def short(self) -> bool:
-        return self.bar is not None and not self.bar.met_by(self.value)
+        return self.limit is not None and not self.limit.met_by(self.value)
 
     @property
     def verdict(self) -> str:
-        if self.bar is None:
+        if self.limit is None:
             return ""
         return "short" if self.short else "ok"
 
     def line(self) -> str:
         """Return the line that is printed; one without a bar is there to be known."""
         words = ["bench:", self.name, self.shown(self.value), self.unit]
-        if self.bar is not None:
-            words += ["bar", str(self.bar), self.verdict]
+        if self.limit is not None:
+            words += ["bar", str(self.limit), self.verdict]
         return " ".join(words)
 
     def shown(self, value: float) -> str:
@@ -66,21 +66,21 @@ class Result:
         return f"{value:.{_DECIMALS[self.unit]}f}"
 
 
-def median_of(name: str, samples: Sequence[float], unit: str, *, bar: Bar | None = None, note: str = "") -> Result:
+def median_of(name: str, samples: Sequence[float], unit: str, *, limit: Bar | None = None, note: str = "") -> Result:
     """Return the median of samples; ``ValueError`` when there are none."""
     if not samples:
         raise ValueError(f"{name}: nothing was measured")
-    return Result(name, statistics.median(samples), unit, bar=bar, samples=tuple(samples), note=note)
+    return Result(name, statistics.median(samples), unit, limit=limit, samples=tuple(samples), note=note)
 
 
-def ratio(name: str, ours: Sequence[float], other: Sequence[float], *, bar: Bar | None = None) -> Result:
+def ratio(name: str, ours: Sequence[float], other: Sequence[float], *, limit: Bar | None = None) -> Result:
     """Return the median of the ratios of pairs.
 
     The two values of a pair were measured one after the other, so what else the machine did then weighs on both.
     """
-    return median_of(name, [mine / its for mine, its in zip(ours, other, strict=True)], "x", bar=bar)
+    return median_of(name, [mine / its for mine, its in zip(ours, other, strict=True)], "x", limit=limit)
 
 
-def difference(name: str, ours: Sequence[float], other: Sequence[float], *, bar: Bar | None = None) -> Result:
+def difference(name: str, ours: Sequence[float], other: Sequence[float], *, limit: Bar | None = None) -> Result:
     """Return the median of the differences of pairs, in seconds."""
-    return median_of(name, [mine - its for mine, its in zip(ours, other, strict=True)], "s", bar=bar)
+    return median_of(name, [mine - its for mine, its in zip(ours, other, strict=True)], "s", limit=limit)

@@ -29,5 +29,7 @@ def shared_layers(session: Session) -> Iterator[Result]:
     if any(fetched.get(digest) != size for digest, size in new.items()):
         raise LabError(f"the registry's log does not show that the new layers {new} were fetched once: {fetched}")
     again = sum(size for digest, size in fetched.items() if digest in known)
-    yield Result("shared-layers.known-bytes-fetched", again, "bytes", bar=Bar("==", 0), note=f"of {base.size:,} bytes")
+    yield Result(
+        "shared-layers.known-bytes-fetched", again, "bytes", limit=Bar("==", 0), note=f"of {base.size:,} bytes"
+    )
     yield Result("shared-layers.all-bytes-fetched", sum(fetched.values()), "bytes", note="new layer and configuration")

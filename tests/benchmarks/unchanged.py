@@ -27,7 +27,7 @@ def latest(session: Session) -> Iterator[Result]:
     yield from _over_empty(session, "latest-nothing-new", "latest", Bar("<=", 0.15))
 
 
-def _over_empty(session: Session, name: str, state: str, bar: Bar) -> Iterator[Result]:
+def _over_empty(session: Session, name: str, state: str, limit: Bar) -> Iterator[Result]:
     image = session.image(session.shape(size=SIZE, files=FILES, layers=8))
     stored = session.ours(image)
     stored.prepare()
@@ -36,4 +36,4 @@ def _over_empty(session: Session, name: str, state: str, bar: Bar) -> Iterator[R
     runs = compare([module, session.empty_module()], rounds=session.pairs * _ROUNDS_FOR_A_PAIR)
     yield from times(name, runs)
     ours, empty = ([run.seconds for run in done] for done in runs.values())
-    yield difference(f"{name}.over-empty-module", ours, empty, bar=bar)
+    yield difference(f"{name}.over-empty-module", ours, empty, limit=limit)

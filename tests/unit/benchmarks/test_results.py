@@ -19,16 +19,16 @@ NONE = Bar("==", 0)
 @pytest.mark.parametrize(
     ("result", "line"),
     [
-        pytest.param(Result("a.b", 1.15, "x", bar=MOST), "bench: a.b 1.150 x bar <= 1.15 ok", id="just met"),
-        pytest.param(Result("a.b", 1.1501, "x", bar=MOST), "bench: a.b 1.150 x bar <= 1.15 short", id="just missed"),
-        pytest.param(Result("a", 0, "bytes", bar=NONE), "bench: a 0 bytes bar == 0 ok", id="none"),
-        pytest.param(Result("a", 1, "bytes", bar=NONE), "bench: a 1 bytes bar == 0 short", id="one too many"),
-        pytest.param(Result("a", -1, "bytes", bar=NONE), "bench: a -1 bytes bar == 0 short", id="fewer than none"),
-        pytest.param(Result("a", math.inf, "x", bar=MOST), "bench: a inf x bar <= 1.15 short", id="without end"),
-        pytest.param(Result("a", math.nan, "x", bar=MOST), "bench: a nan x bar <= 1.15 short", id="no number"),
+        pytest.param(Result("a.b", 1.15, "x", limit=MOST), "bench: a.b 1.150 x bar <= 1.15 ok", id="just met"),
+        pytest.param(Result("a.b", 1.1501, "x", limit=MOST), "bench: a.b 1.150 x bar <= 1.15 short", id="just missed"),
+        pytest.param(Result("a", 0, "bytes", limit=NONE), "bench: a 0 bytes bar == 0 ok", id="none"),
+        pytest.param(Result("a", 1, "bytes", limit=NONE), "bench: a 1 bytes bar == 0 short", id="one too many"),
+        pytest.param(Result("a", -1, "bytes", limit=NONE), "bench: a -1 bytes bar == 0 short", id="fewer than none"),
+        pytest.param(Result("a", math.inf, "x", limit=MOST), "bench: a inf x bar <= 1.15 short", id="without end"),
+        pytest.param(Result("a", math.nan, "x", limit=MOST), "bench: a nan x bar <= 1.15 short", id="no number"),
         pytest.param(Result("a", 2.0, "s"), "bench: a 2.000 s", id="no bar"),
         pytest.param(Result("a", 12.34, "us"), "bench: a 12.3 us", id="microseconds"),
-        pytest.param(Result("a", 79.96, "MB", bar=Bar("<=", 80)), "bench: a 80.0 MB bar <= 80 ok", id="megabytes"),
+        pytest.param(Result("a", 79.96, "MB", limit=Bar("<=", 80)), "bench: a 80.0 MB bar <= 80 ok", id="megabytes"),
     ],
 )
 def test_line(result: Result, line: str) -> None:
