@@ -17,7 +17,7 @@ from . import _host_file_io
 from ._container_plan import choose_deployment, choose_slot
 from ._deployment import Deployment, GeneratedFile, Inputs, Mount, UnitOptions, Value, deployment_id
 from ._errors import InvalidInputError
-from ._image_files import ImageTree, missing_source, read_image_files
+from ._image_files import ImageTree, read_image_files
 from ._image_paths import ImagePaths
 from ._image_request import ImageRequest
 from ._images import ImageOutcome, converge_image, stored_outcome
@@ -190,7 +190,8 @@ def _render(scene: _Scene, *, slot: int, created: int) -> Deployment:
     def find_missing(binds: Sequence[tuple[str, str]]) -> list[MissingSource]:
         # What an earlier deployment's lines made exists by now, and is still needed after a boot.
         return [
-            missing_source(scene.tree, source=source, destination=destination)
+            # A file is meant where the image has a file to mount it over.
+            MissingSource(path=source, is_file=scene.tree.is_regular_file(destination))
             for source, destination in binds
             if source in listed or is_missing(source)
         ]

@@ -15,6 +15,7 @@ from typing import Any
 from . import _apply, _host_file_io
 from ._actions import EndChange, ForgetFailure
 from ._choice import Choice, Wanted, choose
+from ._container_name import check_container_name
 from ._container_plan import Desired, plan_container, plan_unrendered
 from ._deployment import Deployment, UnitOptions
 from ._deployments import container_names
@@ -27,11 +28,12 @@ from ._models import Observed, Readiness
 from ._mounts import parse_mounts
 from ._observe import observe_containers
 from ._obstacles import check_conflicts, refuse_obstacles
+from ._ostree import writer
 from ._plan import NOTHING_TO_DO, Plan, shown
 from ._plan_absent import plan_absent
 from ._store import Store
 from ._stored_image import layer_commits
-from ._systemd_unit import check_container_name, check_unit_options
+from ._systemd_unit import check_unit_options
 from ._values import check_user_values
 
 _MAX_KEEP = 100
@@ -151,7 +153,7 @@ def remove_container(store: Store, name: str, *, check_mode: bool) -> ContainerO
         observed = _with_host_files(store, _look(store, name))
         plan = plan_absent(observed)
         if plan.actions and not check_mode:
-            _apply.apply(plan.actions, _apply.Context(_recorded_runtime(observed), store.repository))
+            _apply.apply(plan.actions, _apply.Context(_recorded_runtime(observed), writer(store.repository)))
             observed = _look(store, name)
         return ContainerOutcome(plan, observed)
 
@@ -234,7 +236,7 @@ def _context(store: Store, request: ContainerRequest, choice: Choice) -> _apply.
     stored = choice.image.stored if choice.image else None
     return _apply.Context(
         runtime=target.inputs.runtime if target is not None and target.inputs else "runc",
-        repository=store.repository,
+        repository=writer(store.repository),
         layers=layer_commits(store.repository, stored.manifest) if stored else (),
         readiness=request.readiness,
     )

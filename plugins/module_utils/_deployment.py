@@ -22,8 +22,6 @@ UnitOptions = Mapping[str, Mapping[str, Any]]
 SCHEMA = 1
 """Version of the record under the key ``system-containers`` of a deployment's ``info``."""
 
-HOSTFS = "/exports/hostfs"
-"""Directory of an image with what it puts on the host."""
 
 RENDERER = 1
 """Version of the rules that turn an image and values into files."""

@@ -10,23 +10,13 @@ import glob
 import os
 import re
 
+from ._container_name import is_container_name
 from ._deployment import BrokenSlot, Deployment
 from ._errors import InvalidInputError, NewerSchemaError
 from ._info_file import parse_info
 from ._io import read_state
-from ._systemd_unit import is_container_name
 
 SLOT = re.compile(r"(?P<name>.+)\.(?P<slot>0|[1-9][0-9]*)\Z")
-
-
-def all_deployments(root: str) -> dict[str, list[Deployment]]:
-    """Return the deployments of every container below ``root``."""
-    found = {}
-    for name in container_names(root):
-        link = os.path.join(root, name)
-        items = [read_slot(link, number) for number in slots(link)]
-        found[name] = [item for item in items if isinstance(item, Deployment)]
-    return found
 
 
 def container_names(root: str) -> list[str]:

@@ -10,24 +10,24 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._deployment import Deployment
 from ._errors import StoreError, SystemContainerError
 from ._exports import template_variables
 from ._image_files import ImageTree, read_image_files
 from ._image_name import REF_PREFIX, ImageName, decode_ref
-from ._image_plan import Held, users_of
+from ._image_plan import Held, UsedImage, users_of
 from ._oci_image import RemoteImage, StoredImage
 from ._ostree_reader import RepositoryReader
-from ._store_sizes import ImageSizes, store_sizes
 from ._stored_image import layer_commits, read_config, stored_image
 
 _BLOB_REF = re.compile(REF_PREFIX + r"[0-9a-f]{64}\Z")
 
 
 def list_images(
-    repository: RepositoryReader, names: Sequence[ImageName] | None, containers: Mapping[str, Sequence[Deployment]]
+    repository: RepositoryReader, names: Sequence[ImageName] | None, containers: Mapping[str, Sequence[UsedImage]]
 ) -> list[dict[str, Any]]:
     """Return the named images that are stored, all of them without names, sorted by name."""
+    from ._store_sizes import ImageSizes, store_sizes
+
     if not repository.exists():
         return []
     refs = [name.ref for name in names] if names is not None else image_refs(repository)
@@ -82,7 +82,7 @@ def image_refs(repository: RepositoryReader) -> list[str]:
 
 
 def _describe_ref(
-    repository: RepositoryReader, ref: str, containers: Mapping[str, Sequence[Deployment]]
+    repository: RepositoryReader, ref: str, containers: Mapping[str, Sequence[UsedImage]]
 ) -> dict[str, Any] | None:
     try:
         stored = stored_image(repository, ref)
@@ -92,7 +92,7 @@ def _describe_ref(
 
 
 def _describe_broken(
-    repository: RepositoryReader, ref: str, reason: str, containers: Mapping[str, Sequence[Deployment]]
+    repository: RepositoryReader, ref: str, reason: str, containers: Mapping[str, Sequence[UsedImage]]
 ) -> dict[str, Any]:
     """Return an image that cannot be read with the keys of all others: loops over images go on."""
     name = decode_ref(ref[len(REF_PREFIX) :])
@@ -114,5 +114,5 @@ def _describe_broken(
     }
 
 
-def users_of_stored(stored: StoredImage, containers: Mapping[str, Sequence[Deployment]]) -> list[str]:
+def users_of_stored(stored: StoredImage, containers: Mapping[str, Sequence[UsedImage]]) -> list[str]:
     return users_of(stored.name, Held("present", stored.commit, stored), containers)

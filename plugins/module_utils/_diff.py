@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from ._deployment import Deployment, GeneratedFile
 from ._models import FileState, Observed
+from ._plan import state_diff, text_diff
 
 
 def describe_state(observed: Observed) -> dict[str, Any]:
@@ -36,18 +36,6 @@ def summary(deployment: Deployment, *, link: str | None, reload: bool, enabled: 
         "needs_daemon_reload": reload,
         "values": deployment.user_values,
     }
-
-
-def text_diff(*, header: str, before: str, after: str) -> dict[str, str]:
-    """Return one entry of Ansible's diff."""
-    return {"before_header": header, "after_header": header, "before": before, "after": after}
-
-
-def state_diff(before: dict[str, Any], after: dict[str, Any], *, header: str) -> tuple[dict[str, str], ...]:
-    """Return the diff of two summaries, none when they are equal."""
-    if before == after:
-        return ()
-    return (text_diff(header=header, before=_pretty(before), after=_pretty(after)),)
 
 
 def render_diff(
@@ -89,7 +77,3 @@ def shown(found: FileState | None) -> str:
 
 def _with_mode(text: str, mode: int) -> str:
     return f"mode: {mode:04o}\n{text}"
-
-
-def _pretty(summary: dict[str, Any]) -> str:
-    return json.dumps(summary, indent=2, sort_keys=True) + "\n"

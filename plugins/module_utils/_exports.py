@@ -6,13 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import InvalidInputError
 from ._strict_json import load_json
 from ._template import FORCED, HOST_DEFAULTS, variables
+
+HOSTFS = "/exports/hostfs"
+"""Directory of an image with what it puts on the host."""
+
+SMALL_TEXT = 16 * 1024
+"""Bytes that a file may have to be shown as text in a diff."""
 
 MANIFEST = "/exports/manifest.json of the image"
 
@@ -145,3 +152,21 @@ def checked_path(path: str, *, where: str) -> str:
             f"{MANIFEST}: {where} has '{path}', which is no path of a file on the host: give an absolute one without '..'"
         )
     return "/" + "/".join(names)
+
+
+def digest_of(pieces: Iterable[bytes]) -> str:
+    """Return the SHA-256 (hex) of content that comes in pieces."""
+    total = hashlib.sha256()
+    for piece in pieces:
+        total.update(piece)
+    return total.hexdigest()
+
+
+def small_text(content: bytes) -> str | None:
+    """Return the text of a file as a diff shows it, None when it is not UTF-8, not text, or not small."""
+    if len(content) > SMALL_TEXT or b"\0" in content:
+        return None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

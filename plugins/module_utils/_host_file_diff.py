@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ._deployment import MASK, Deployment, HostFile
-from ._diff import text_diff
 from ._host_file_plan import Found, HostFileChanges, matches
 from ._models import HostFileState
+from ._plan import text_diff
 
 
 def host_file_diff(

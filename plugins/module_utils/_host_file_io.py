@@ -21,7 +21,8 @@ from typing import BinaryIO
 
 from ._deployment import HostFile
 from ._errors import InvalidInputError, StoreError
-from ._host_files import parents_of, small_text
+from ._exports import small_text
+from ._host_files import parents_of
 from ._models import HostFileState
 
 _SYSTEM_LINKS = {

@@ -9,21 +9,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ._deployment import HOSTFS, HostFile
+from ._deployment import HostFile
 from ._errors import InvalidInputError
-from ._exports import MANIFEST, ImageHostFile, checked_path, is_template, places_of, renamed
+from ._exports import HOSTFS, MANIFEST, ImageHostFile, checked_path, digest_of, is_template, places_of, renamed
 from ._template import variables
 from ._values import as_text
 
 _PERMISSIONS = 0o1777
-SMALL_TEXT = 16 * 1024
-"""Bytes that a file may have to be shown as text in a diff."""
 
 _SETUID_SETGID = 0o6000
 
@@ -101,24 +98,6 @@ def atomic_host_files(checksums: Mapping[str, Any]) -> tuple[HostFile, ...]:
         for path, checksum in sorted(checksums.items())
         if path.startswith("/") and ".." not in path.split("/")
     )
-
-
-def digest_of(pieces: Iterable[bytes]) -> str:
-    """Return the SHA-256 (hex) of content that comes in pieces."""
-    total = hashlib.sha256()
-    for piece in pieces:
-        total.update(piece)
-    return total.hexdigest()
-
-
-def small_text(content: bytes) -> str | None:
-    """Return the text of a file as a diff shows it, None when it is not UTF-8, not text, or not small."""
-    if len(content) > SMALL_TEXT or b"\0" in content:
-        return None
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
 
 
 def parents_of(path: str) -> tuple[str, ...]:

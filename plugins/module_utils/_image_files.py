@@ -9,13 +9,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from ._deployment import HOSTFS
 from ._errors import InvalidInputError
-from ._exports import ExportsManifest, ImageFiles, ImageHostFile, is_template, parse_exports_manifest
-from ._host_files import SMALL_TEXT, digest_of, small_text
+from ._exports import (
+    HOSTFS,
+    SMALL_TEXT,
+    ExportsManifest,
+    ImageFiles,
+    ImageHostFile,
+    digest_of,
+    is_template,
+    parse_exports_manifest,
+    small_text,
+)
 from ._layer_tree import Placed, merge_layers
 from ._ostree_reader import RepositoryReader
-from ._tmpfiles import MissingSource
 
 _MAX_TEMPLATE = 4 * 1024 * 1024
 
@@ -126,8 +133,3 @@ def _read_host_files(
             file = dataclasses.replace(file, sha256=digest, text=text)
         found.append(file)
     return tuple(found)
-
-
-def missing_source(tree: ImageTree, *, source: str, destination: str) -> MissingSource:
-    """Describe a bind source that the host lacks: a file is meant where the image has a file to mount it over."""
-    return MissingSource(path=source, is_file=tree.is_regular_file(destination))

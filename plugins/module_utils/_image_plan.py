@@ -8,15 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from ._deployment import Deployment
-from ._diff import state_diff
 from ._errors import InvalidInputError
-from ._file_object import Damage
 from ._image_actions import DiscardObjects, PullImage, RemoveImage, TagImage
 from ._image_name import ImageName
 from ._oci_image import RemoteImage, StoredImage
-from ._plan import NOTHING_TO_DO, Plan
+from ._plan import NOTHING_TO_DO, Plan, state_diff
+
+if TYPE_CHECKING:
+    from ._file_object import Damage
+
+
+class UsedImage(NamedTuple):
+    """The image of a deployment: its name as it was asked for, its commit, and its digest when that was recorded."""
+
+    name: str
+    commit: str | None
+    manifest_digest: str | None
 
 
 @dataclass(frozen=True)
@@ -96,15 +105,15 @@ def _plan_removal(name: ImageName, held: Held, *, used_by: Sequence[str], force:
     return Plan((RemoveImage(name.ref),), state_diff(before, {"state": "absent"}, header=name.ref))
 
 
-def users_of(name: str, held: Held, containers: Mapping[str, Sequence[Deployment]]) -> list[str]:
+def users_of(name: str, held: Held, containers: Mapping[str, Sequence[UsedImage]]) -> list[str]:
     """Return the containers that have a deployment of the image; when it cannot be read, by its name too."""
     digest = held.manifest_digest
     return [
         container
-        for container, deployments in containers.items()
+        for container, images in containers.items()
         if any(
-            (held.commit is not None and item.image_commit == held.commit)
-            or (item.manifest_digest == digest if digest is not None else item.image == name)
-            for item in deployments
+            (held.commit is not None and item.commit == held.commit)
+            or (item.manifest_digest == digest if digest is not None else item.name == name)
+            for item in images
         )
     ]

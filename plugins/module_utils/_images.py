@@ -11,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._deployment import Deployment
 from ._describe_images import describe_remote, describe_stored, users_of_stored
 from ._errors import ImageNotFoundError, StoreError
-from ._file_object import Damage
 from ._image_actions import DiscardObjects, PullImage, TagImage
 from ._image_name import ImageName
-from ._image_plan import Held, needs_pull, plan_image, plan_removal, users_of
+from ._image_plan import Held, UsedImage, needs_pull, plan_image, plan_removal, users_of
 from ._image_request import ImageRequest
 from ._oci_image import RemoteImage, StoredImage
-from ._ostree import Repository
+from ._ostree_reader import RepositoryReader
 from ._plan import NOTHING_TO_DO, Plan
 from ._stored_image import image_commits, is_complete, stored_image
 
 if TYPE_CHECKING:
+    from ._file_object import Damage
+    from ._ostree import Repository
     from ._pull import PullResult
 
 
@@ -67,7 +67,7 @@ class _Decision:
         return ImageOutcome(self.plan, digest, stored, self.remote, result, held.damage)
 
 
-def look_up(repository: Repository, ref: str, *, verify: bool = False) -> Held:
+def look_up(repository: RepositoryReader, ref: str, *, verify: bool = False) -> Held:
     """Return what the store has of an image; one that is damaged counts as incomplete, as pulling it again mends it.
 
     With ``verify`` all that it is made of is hashed again.
@@ -91,22 +91,27 @@ def look_up(repository: Repository, ref: str, *, verify: bool = False) -> Held:
     return Held("present" if is_complete(repository, image) else "incomplete", commit, image)
 
 
-def converge_image(repository: Repository, request: ImageRequest, *, refresh: bool, check_mode: bool) -> ImageOutcome:
+def converge_image(
+    repository: RepositoryReader, request: ImageRequest, *, refresh: bool, check_mode: bool
+) -> ImageOutcome:
     """Pull the image when it is missing or incomplete; with ``refresh``, also when the source has moved on."""
     with _Source(request) as source:
         seen = _decide(_look(repository, request), source, refresh=refresh)
         if check_mode or not seen.plan.actions:
             return seen.outcome(None if needs_pull(seen.found.image, seen.remote) else seen.found.image.image)
-        repository.create()
-        with repository.lock():
+        from ._ostree import writer
+
+        store = writer(repository)
+        store.create()
+        with store.lock():
             found = _look(repository, request)
             # Another run was faster: all is decided anew, as a manifest from before could move a tag back.
             decision = seen if found == seen.found else _decide(found, source, refresh=refresh)
-            result = _carry_out(repository, source, decision)
+            result = _carry_out(store, source, decision)
             return decision.outcome(stored_image(repository, request.name.ref), result)
 
 
-def _look(repository: Repository, request: ImageRequest) -> _Found:
+def _look(repository: RepositoryReader, request: ImageRequest) -> _Found:
     tags = {tag.ref: look_up(repository, tag.ref) for tag in request.tags if tag.ref != request.name.ref}
     return _Found(look_up(repository, request.name.ref, verify=request.verify), tags)
 
@@ -168,7 +173,7 @@ class _Source:
             return pull(repository, proxy, self._remote, refs=[ref])
 
 
-def stored_outcome(repository: Repository, name: ImageName) -> ImageOutcome:
+def stored_outcome(repository: RepositoryReader, name: ImageName) -> ImageOutcome:
     """Return an image that has to be in the store; raises ``ImageNotFoundError`` when it is not."""
     try:
         stored = stored_image(repository, name.ref) if repository.exists() else None
@@ -188,9 +193,9 @@ def describe_damage(damage: Sequence[Damage]) -> list[dict[str, str]]:
 
 
 def remove_image(
-    repository: Repository,
+    repository: RepositoryReader,
     request: ImageRequest,
-    containers: Mapping[str, Sequence[Deployment]],
+    containers: Mapping[str, Sequence[UsedImage]],
     *,
     force: bool,
     check_mode: bool,
@@ -201,9 +206,12 @@ def remove_image(
     users = {name: users_of(str(name), found, containers) for name, found in held.items()}
     plan = plan_removal(held, users=users, force=force)
     if plan.actions and not check_mode:
-        with repository.lock():
+        from ._ostree import writer
+
+        store = writer(repository)
+        with store.lock():
             for ref in names:
-                repository.delete_ref(ref)
+                store.delete_ref(ref)
     return plan
 
 
@@ -217,7 +225,7 @@ def inspect_remote(request: ImageRequest) -> dict[str, Any]:
 
 
 def describe_outcome(
-    repository: Repository, name: ImageName, outcome: ImageOutcome, containers: Mapping[str, Sequence[Deployment]]
+    repository: RepositoryReader, name: ImageName, outcome: ImageOutcome, containers: Mapping[str, Sequence[UsedImage]]
 ) -> dict[str, Any]:
     """Return the image after it was converged: as stored, or in check mode as its source has it."""
     if outcome.stored is not None:

@@ -12,11 +12,11 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ._errors import CommandError, InvalidInputError, StoreError
+from ._errors import CommandError, StoreError
 from ._gvariant import children_of
 from ._image_name import IMPORT_KEY
 from ._io import locked, temporary_folder, write_file
-from ._ostree_reader import COMMIT, RepositoryReader, checked_commit, checked_ref
+from ._ostree_reader import COMMIT, OWN_FOLDER, RepositoryReader, checked_commit, checked_ref
 from ._runner import Completed, find_tool, run
 from ._tar_commit import ENVIRONMENT, TIMEOUT, TarCommit, no_space, stumbled
 
@@ -28,32 +28,14 @@ LOCK_TIMEOUT = 600.0
 
 _LOCK_NAME = "system-containers.lock"
 
-_NOTHING = {"lost+found"}
-"""What an empty file system has."""
 
 NEW_REPOSITORY = ".ostree-"
 """Begin of the name under which a repository is made."""
-
-OWN_FOLDER = ".storage"
-"""Directory below the containers' that holds a repository of our own."""
 
 
 @dataclass(frozen=True)
 class Repository(RepositoryReader):
     """An OSTree repository at ``path``."""
-
-    def check(self) -> None:
-        """Raise ``InvalidInputError`` unless there is a repository that can be used, or room for a new one."""
-        if self.exists():
-            if self.mode != "bare":
-                raise InvalidInputError(
-                    f"The OSTree repository '{self.path}' has mode '{self.mode}', and only 'bare' can be used, as "
-                    "checkouts are hard links: choose another one with 'repo'"
-                )
-        elif os.path.lexists(self.path) and not (os.path.isdir(self.path) and set(os.listdir(self.path)) <= _NOTHING):
-            raise InvalidInputError(
-                f"'{self.path}' is neither an OSTree repository nor an empty directory: choose another place with 'repo'"
-            )
 
     def create(self) -> None:
         """Create the repository, with its parent directories, unless there is one.
@@ -254,6 +236,11 @@ class Repository(RepositoryReader):
         for path in changed:
             os.unlink(path)
         return bool(changed)
+
+
+def writer(reader: RepositoryReader) -> Repository:
+    """Return the repository for who writes to it; reading it needs less of this collection."""
+    return reader if isinstance(reader, Repository) else Repository(reader.path)
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

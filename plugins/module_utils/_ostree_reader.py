@@ -30,6 +30,12 @@ IMPLIED_PARENTS = "system-containers.implied-parents"
 LOWER_LINKS = "system-containers.lower-links"
 """Metadata of a layer that has hard links to files of the layers below it: which, and what they were."""
 
+_NOTHING = {"lost+found"}
+"""What an empty file system has."""
+
+OWN_FOLDER = ".storage"
+"""Directory below the containers' that holds a repository of our own."""
+
 _PIECE = 1024 * 1024
 COMMIT = re.compile(r"[0-9a-f]{64}\Z")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
@@ -50,6 +56,19 @@ class RepositoryReader:
         except (FileNotFoundError, NotADirectoryError):
             return False
         return stat.S_ISREG(config.st_mode) and stat.S_ISDIR(objects.st_mode)
+
+    def check(self) -> None:
+        """Raise ``InvalidInputError`` unless there is a repository that can be used, or room for a new one."""
+        if self.exists():
+            if self.mode != "bare":
+                raise InvalidInputError(
+                    f"The OSTree repository '{self.path}' has mode '{self.mode}', and only 'bare' can be used, as "
+                    "checkouts are hard links: choose another one with 'repo'"
+                )
+        elif os.path.lexists(self.path) and not (os.path.isdir(self.path) and set(os.listdir(self.path)) <= _NOTHING):
+            raise InvalidInputError(
+                f"'{self.path}' is neither an OSTree repository nor an empty directory: choose another place with 'repo'"
+            )
 
     @functools.cached_property
     def mode(self) -> str:

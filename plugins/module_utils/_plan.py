@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -42,3 +43,19 @@ NOTHING_TO_DO = Plan((), ())
 def shown(actions: Iterable[object]) -> list[str]:
     """Return actions as a result shows them; some are of no interest to users."""
     return [text for text in map(str, actions) if text]
+
+
+def text_diff(*, header: str, before: str, after: str) -> dict[str, str]:
+    """Return one entry of Ansible's diff."""
+    return {"before_header": header, "after_header": header, "before": before, "after": after}
+
+
+def state_diff(before: dict[str, Any], after: dict[str, Any], *, header: str) -> tuple[dict[str, str], ...]:
+    """Return the diff of two summaries, none when they are equal."""
+    if before == after:
+        return ()
+    return (text_diff(header=header, before=_pretty(before), after=_pretty(after)),)
+
+
+def _pretty(summary: dict[str, Any]) -> str:
+    return json.dumps(summary, indent=2, sort_keys=True) + "\n"

@@ -17,7 +17,7 @@ from . import _image_actions as image_actions
 from . import _io
 from ._containers import container_lock
 from ._errors import InvalidInputError, LockedError, StoreError
-from ._ostree import Repository
+from ._ostree import Repository, writer
 from ._plan import Plan
 from ._prune_observe import (
     TRANSACTION,
@@ -52,7 +52,7 @@ def prune_store(store: Store, *, keep: int | None, check_mode: bool) -> PruneOut
     """
     if keep is not None and keep < 1:
         raise InvalidInputError(f"keep: {keep} is less than 1, which is the deployment in use")
-    repository = store.repository
+    repository = writer(store.repository)
     with contextlib.ExitStack() as locks:
         # In this order: who changes a container waits for the repository with the container's lock in hand.
         if repository.exists() and not check_mode:

@@ -15,15 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ._actions import RemoveDirectory, RemoveLeftover
+from ._container_name import is_container_name
 from ._deployment import Deployment
-from ._diff import text_diff
 from ._gvariant import CommitHeader
 from ._image_actions import PruneObjects, RemoveBlob
 from ._image_name import IMPORT_KEY, REF_PREFIX
 from ._models import Observed
 from ._oci_image import Manifest
-from ._plan import Plan
-from ._systemd_unit import is_container_name
+from ._plan import Plan, text_diff
 
 HEADS = "heads/"
 """Begin of the refs among which those of images and layers are, below ``refs`` of the repository."""

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from ._deployment import HOSTFS, MASK, Deployment, GeneratedFile, HostFile, Inputs, deployment_id
+from ._deployment import MASK, Deployment, GeneratedFile, HostFile, Inputs, deployment_id
 from ._errors import InvalidInputError
-from ._exports import ImageFiles
+from ._exports import HOSTFS, ImageFiles
 from ._host_files import dropped_bits, host_files, named_in_vain, render_renames
 from ._models import HostFacts, Paths
 from ._mounts import merge_mounts

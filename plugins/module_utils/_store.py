@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._errors import InvalidInputError
-from ._ostree import OWN_FOLDER, Repository
+from ._ostree_reader import OWN_FOLDER, RepositoryReader
 
 _HOST_REPOSITORY = "/ostree/repo"
 
 
 @dataclass(frozen=True)
 class Store:
-    """The directory of the containers, and the repository of their images."""
+    """The directory of the containers, and the repository of their images; ``writer`` of ``_ostree`` writes to it."""
 
     root: str
-    repository: Repository
+    repository: RepositoryReader
 
 
 def locate_store(params: Mapping[str, Any]) -> Store:
@@ -45,7 +45,7 @@ def locate_store(params: Mapping[str, Any]) -> Store:
             f"repo: '{repo}' is on another file system than root '{root}', so no hard link can lead into it:"
             " choose both on one file system"
         )
-    repository = Repository(os.path.normpath(repo))
+    repository = RepositoryReader(os.path.normpath(repo))
     repository.check()
     return Store(root=root, repository=repository)
 

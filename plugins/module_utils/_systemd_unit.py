@@ -14,10 +14,6 @@ from ._deployment import GeneratedFile, UnitOptions
 from ._errors import InvalidInputError
 from ._models import ALSO_LINE, OWNER_LINE, Paths
 
-# A container's name is part of a unit name (systemd.unit(5)), of paths, and the runtime's container id.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
-_SLOT_SUFFIX = re.compile(r"\.[0-9]+\Z")
-_MAX_NAME = 200
 _UNIT_FOLDERS = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 _OPTION_NAME = re.compile(r"(?:X-)?[A-Za-z][A-Za-z0-9]*\Z")
 
@@ -38,29 +34,6 @@ PIDFile=$PIDFILE
 WantedBy=multi-user.target
 """
 """The unit of an image that brings none; its form is the one that Atomic gave such images."""
-
-
-def is_container_name(name: str) -> bool:
-    """Tell whether ``name`` can be a container's name."""
-    return bool(_NAME.match(name)) and not _SLOT_SUFFIX.search(name) and len(name) <= _MAX_NAME
-
-
-def check_container_name(name: str) -> str:
-    """Return ``name`` when it can be a container's name, else raise ``InvalidInputError``.
-
-    Letters, digits, ``_``, ``.`` and ``-``, starting with a letter or digit; it must not end in a dot and digits,
-    as that is how the directories of deployments are named.
-    """
-    reason = None
-    if not _NAME.match(name):
-        reason = "use letters, digits, '_', '.' and '-', starting with a letter or a digit"
-    elif _SLOT_SUFFIX.search(name):
-        reason = "it must not end in a dot and a number, as the directories of deployments do"
-    elif len(name) > _MAX_NAME:
-        reason = f"it must not be longer than {_MAX_NAME} characters"
-    if reason:
-        raise InvalidInputError(f"'{name}' cannot be the name of a system container: {reason}")
-    return name
 
 
 def is_unit_file(path: str) -> bool:

@@ -161,9 +161,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployments import all_deployments
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_request import image_request
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_users import images_in_use
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import (
     converge_image,
     describe_damage,
@@ -200,7 +200,7 @@ def converge(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """Bring the image to the state that is asked for, and return the module's result."""
     store = locate_store(params)
     request = image_request(params["name"], params)
-    containers = all_deployments(store.root)
+    containers = images_in_use(store.root)
     if params["state"] == "absent":
         plan = remove_image(store.repository, request, containers, force=params["force"], check_mode=check_mode)
         return {**plan.results(), **describe_pull(None)}

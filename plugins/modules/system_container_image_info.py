@@ -151,10 +151,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployments import all_deployments
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._describe_images import list_images
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_request import image_request
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_users import images_in_use
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import inspect_remote
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
 
@@ -186,7 +186,7 @@ def collect(params: dict[str, Any]) -> list[dict[str, Any]]:
     if params["remote"]:
         return [inspect_remote(request) for request in sorted(requests or [], key=lambda request: str(request.name))]
     names = None if requests is None else [request.name for request in requests]
-    return list_images(store.repository, names, all_deployments(store.root))
+    return list_images(store.repository, names, images_in_use(store.root))
 
 
 if __name__ == "__main__":

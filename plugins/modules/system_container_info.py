@@ -228,6 +228,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_name import (
+    check_container_name,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployments import container_names
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._describe import describe_container
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._module import run_module
@@ -237,7 +240,6 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._o
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._runtime import observe_runtime
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store_sizes import store_sizes
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import check_container_name
 
 
 def main() -> None:

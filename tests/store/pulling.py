@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _image_request, _images
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import writer
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree_reader import RepositoryReader
 
 NAME = "localhost/app:1"
 
@@ -43,7 +44,7 @@ def request(name: str = NAME, **changes: Any) -> _image_request.ImageRequest:
 
 
 def converge(
-    repository: Repository, name: str = NAME, *, refresh: bool = False, check_mode: bool = False, **changes: Any
+    repository: RepositoryReader, name: str = NAME, *, refresh: bool = False, check_mode: bool = False, **changes: Any
 ) -> _images.ImageOutcome:
     """Run such a task; ``refresh`` is ``state: latest``."""
     return _images.converge_image(repository, request(name, **changes), refresh=refresh, check_mode=check_mode)
@@ -54,14 +55,14 @@ def actions(outcome: _images.ImageOutcome) -> list[str]:
     return [str(action).partition(" ")[0] for action in outcome.plan.actions]
 
 
-def assert_sound(repository: Repository) -> None:
+def assert_sound(repository: RepositoryReader) -> None:
     """Have ostree itself look at every object."""
     subprocess.run(["ostree", "fsck", "--quiet", f"--repo={repository.path}"], check=True, stdout=subprocess.DEVNULL)
 
 
-def checked_out(repository: Repository, commits: Sequence[str], destination: pathlib.Path) -> dict[str, str]:
+def checked_out(repository: RepositoryReader, commits: Sequence[str], destination: pathlib.Path) -> dict[str, str]:
     """Check commits out, and return the content of all regular files."""
-    repository.checkout(commits, str(destination))
+    writer(repository).checkout(commits, str(destination))
     return {
         str(path.relative_to(destination)): path.read_text(encoding="utf-8")
         for path in sorted(destination.rglob("*"))

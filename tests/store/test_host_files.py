@@ -18,9 +18,8 @@ from lab.image_builder import build_image
 from store.pulling import converge
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _host_file_io
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import HOSTFS
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ImageFiles
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import HOSTFS, ImageFiles
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_file_plan import matches
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_files import (
     dropped_bits,

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -38,13 +39,20 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._s
 REF = parse_image_name(NAME).ref
 
 
+@dataclass(frozen=True)
+class WritableStore(Store):
+    """A store whose repository can be written to."""
+
+    repository: Repository
+
+
 @pytest.fixture
-def store(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> WritableStore:
     """A store of its own; the locks are beside it, and systemd knows none of its units."""
     monkeypatch.setattr(_containers, "_LOCK_FOLDER", str(tmp_path / "locks"))
     monkeypatch.setattr(_observe, "show_units", lambda units: {unit: UnitState() for unit in units})
     root = tmp_path / "root"
-    return Store(root=str(root), repository=Repository(str(root / ".storage/ostree")))
+    return WritableStore(root=str(root), repository=Repository(str(root / ".storage/ostree")))
 
 
 @pytest.fixture
@@ -57,7 +65,7 @@ def layout(tmp_path: pathlib.Path) -> Callable[..., str]:
     return build
 
 
-def prune(store: Store, *, keep: int | None = None) -> _prune.PruneOutcome:
+def prune(store: WritableStore, *, keep: int | None = None) -> _prune.PruneOutcome:
     """Prune, and see that check mode foretold it without touching anything, that it freed what it says and is settled."""
     before = listing(store)
     foretold = _prune.prune_store(store, keep=keep, check_mode=True)
@@ -77,19 +85,19 @@ def prune(store: Store, *, keep: int | None = None) -> _prune.PruneOutcome:
     return done
 
 
-def walk(store: Store) -> Iterator[tuple[str, os.stat_result]]:
+def walk(store: WritableStore) -> Iterator[tuple[str, os.stat_result]]:
     for folder, folders, files in os.walk(store.root):
         for path in (os.path.join(folder, name) for name in (*folders, *files)):
             if not path.endswith(".lock"):  # each writer makes it
                 yield path, os.lstat(path)
 
 
-def listing(store: Store) -> dict[str, tuple[int, int, int]]:
+def listing(store: WritableStore) -> dict[str, tuple[int, int, int]]:
     """Return what tells a written file from one that was left alone."""
     return {path: (status.st_ino, status.st_mtime_ns, status.st_nlink) for path, status in walk(store)}
 
 
-def disk_usage(store: Store) -> int:
+def disk_usage(store: WritableStore) -> int:
     """Return allocated bytes, each inode once, but for refs, and for the folders of objects, which stay."""
     inodes = {
         status.st_ino: status.st_blocks * 512
@@ -99,12 +107,12 @@ def disk_usage(store: Store) -> int:
     return sum(inodes.values())
 
 
-def ostree(store: Store, command: str, *arguments: str) -> str:
+def ostree(store: WritableStore, command: str, *arguments: str) -> str:
     argv = ["ostree", command, f"--repo={store.repository.path}", *arguments]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def commits(store: Store) -> set[str]:
+def commits(store: WritableStore) -> set[str]:
     found = pathlib.Path(store.repository.path, "objects").glob("*/*.commit")
     return {path.parent.name + path.stem for path in found}
 
@@ -116,7 +124,7 @@ def foreign_tree(tmp_path: pathlib.Path, text: str) -> str:
     return f"--tree=dir={tree}"
 
 
-def checkout(store: Store, name: str, *commits: str) -> pathlib.Path:
+def checkout(store: WritableStore, name: str, *commits: str) -> pathlib.Path:
     """Check commits out into a slot, as a run would that was killed before it wrote ``info``."""
     slot = pathlib.Path(store.root, name)
     slot.mkdir()
@@ -124,13 +132,13 @@ def checkout(store: Store, name: str, *commits: str) -> pathlib.Path:
     return slot
 
 
-def layers_of(store: Store, ref: str = REF) -> list[str]:
+def layers_of(store: WritableStore, ref: str = REF) -> list[str]:
     stored = _images.stored_image(store.repository, ref)
     assert stored is not None
     return list(_containers.layer_commits(store.repository, stored.manifest))
 
 
-def test_no_store(store: Store) -> None:
+def test_no_store(store: WritableStore) -> None:
     outcome = prune(store)
     assert outcome.results()["removed"] == {
         "blobs": [],
@@ -144,7 +152,7 @@ def test_no_store(store: Store) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, -1])
-def test_keep_counts_the_active_deployment(store: Store, keep: int) -> None:
+def test_keep_counts_the_active_deployment(store: WritableStore, keep: int) -> None:
     with pytest.raises(InvalidInputError, match=f"keep: {keep} is less than 1"):
         _prune.prune_store(store, keep=keep, check_mode=True)
 
@@ -154,12 +162,14 @@ def leave_imports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Repository, "forget_commit", lambda self, commit: None)
 
 
-def test_a_pull_leaves_nothing(store: Store, layout: Callable[..., str]) -> None:
+def test_a_pull_leaves_nothing(store: WritableStore, layout: Callable[..., str]) -> None:
     converge(store.repository, source=layout({"a": "1"}, {"b": "2"}))
     assert prune(store).plan.actions == ()
 
 
-def test_what_a_killed_pull_leaves(store: Store, layout: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_killed_pull_leaves(
+    store: WritableStore, layout: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each layer is imported as a commit without a ref, whose tree the layer's own commit has."""
     leave_imports(monkeypatch)
     converge(store.repository, source=layout({"a": "1"}, {"b": "2"}))
@@ -171,7 +181,7 @@ def test_what_a_killed_pull_leaves(store: Store, layout: Callable[..., str], mon
     assert commits(store) == {*layers_of(store), *map(store.repository.resolve, store.repository.refs())}
 
 
-def test_a_tag_that_moved(store: Store, layout: Callable[..., str]) -> None:
+def test_a_tag_that_moved(store: WritableStore, layout: Callable[..., str]) -> None:
     """The layer that both images have stays, with its files and the configuration."""
     converge(store.repository, source=layout({"base": "base"}, {"file": "one" * 5000}))
     converge(store.repository, source=layout({"base": "base"}, {"file": "two" * 5000}), refresh=True)
@@ -186,7 +196,7 @@ def test_a_tag_that_moved(store: Store, layout: Callable[..., str]) -> None:
     assert_sound(store.repository)
 
 
-def test_an_image_that_was_removed(store: Store, layout: Callable[..., str]) -> None:
+def test_an_image_that_was_removed(store: WritableStore, layout: Callable[..., str]) -> None:
     converge(store.repository, source=layout({"file": "one"}))
     _images.remove_image(store.repository, request(), {}, force=False, check_mode=False)
     outcome = prune(store)
@@ -196,7 +206,7 @@ def test_an_image_that_was_removed(store: Store, layout: Callable[..., str]) -> 
     assert_sound(store.repository)
 
 
-def test_an_image_whose_name_looks_like_hex(store: Store, layout: Callable[..., str]) -> None:
+def test_an_image_whose_name_looks_like_hex(store: WritableStore, layout: Callable[..., str]) -> None:
     """Atomic took it for a layer: it was neither listed nor kept."""
     converge(store.repository, "cafe:beef", source=layout({"file": "one"}))
     prune(store)
@@ -204,7 +214,9 @@ def test_an_image_whose_name_looks_like_hex(store: Store, layout: Callable[..., 
     assert converge(store.repository, "cafe:beef").plan.actions == ()
 
 
-def test_what_others_have_in_the_repository(store: Store, layout: Callable[..., str], tmp_path: pathlib.Path) -> None:
+def test_what_others_have_in_the_repository(
+    store: WritableStore, layout: Callable[..., str], tmp_path: pathlib.Path
+) -> None:
     """The host's own repository holds its operating system, and whatever else is done with it."""
     converge(store.repository, source=layout({"file": "one"}))
     base = ostree(store, "commit", "--branch=os/stable", "--subject=first", foreign_tree(tmp_path, "first"))
@@ -244,7 +256,7 @@ def test_what_others_have_in_the_repository(store: Store, layout: Callable[..., 
     assert_sound(store.repository)
 
 
-def test_a_partial_commit_of_others(store: Store, layout: Callable[..., str], tmp_path: pathlib.Path) -> None:
+def test_a_partial_commit_of_others(store: WritableStore, layout: Callable[..., str], tmp_path: pathlib.Path) -> None:
     converge(store.repository, source=layout({"file": "one"}))
     other = Repository(str(tmp_path / "other"))
     other.create()
@@ -259,7 +271,7 @@ def test_a_partial_commit_of_others(store: Store, layout: Callable[..., str], tm
     assert other.resolve("x") in commits(store)
 
 
-def test_imports_from_before_they_had_a_mark(store: Store, tmp_path: pathlib.Path) -> None:
+def test_imports_from_before_they_had_a_mark(store: WritableStore, tmp_path: pathlib.Path) -> None:
     store.repository.create()
     options = ["--orphan", "--subject=", "--timestamp=@0", "--parent=none", "--no-bindings"]
     old = ostree(store, "commit", *options, foreign_tree(tmp_path, "old"))
@@ -267,20 +279,20 @@ def test_imports_from_before_they_had_a_mark(store: Store, tmp_path: pathlib.Pat
     assert_sound(store.repository)
 
 
-def empty_ref(store: Store) -> None:
+def empty_ref(store: WritableStore) -> None:
     pathlib.Path(store.repository.path, "refs/heads", REF).write_text("", encoding="ascii")
 
 
-def drop_commit(store: Store) -> None:
+def drop_commit(store: WritableStore) -> None:
     os.unlink(store.repository.object_path(str(store.repository.resolve(REF)), "commit"))
 
 
-def change_commit(store: Store) -> None:
+def change_commit(store: WritableStore) -> None:
     path = pathlib.Path(store.repository.object_path(str(store.repository.resolve(REF)), "commit"))
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
 
-def newer_schema(store: Store) -> None:
+def newer_schema(store: WritableStore) -> None:
     commit = str(store.repository.resolve(REF))
     metadata = {**store.repository.metadata(commit), "system-containers": '{"schema": 99}'}
     store.repository.commit_tree_of(commit, metadata=metadata, ref=REF)
@@ -290,7 +302,7 @@ def newer_schema(store: Store) -> None:
     "damage", [empty_ref, drop_commit, change_commit, newer_schema], ids=lambda item: item.__name__
 )
 def test_an_image_that_cannot_be_read_loses_nothing(
-    store: Store, layout: Callable[..., str], damage: Callable[[Store], None]
+    store: WritableStore, layout: Callable[..., str], damage: Callable[[Store], None]
 ) -> None:
     """Nor does any other image: nothing tells which layers are the damaged one's."""
     source = layout({"file": "one"}, {"file": "two"})
@@ -313,7 +325,7 @@ def test_an_image_that_cannot_be_read_loses_nothing(
         assert_sound(store.repository)
 
 
-def test_a_layer_that_cannot_be_followed(store: Store, layout: Callable[..., str]) -> None:
+def test_a_layer_that_cannot_be_followed(store: WritableStore, layout: Callable[..., str]) -> None:
     """ostree itself refuses to prune then; here it is foretold, and what needs no repository goes."""
     source = layout({"folder/file": "one"})
     converge(store.repository, source=source)
@@ -327,7 +339,7 @@ def test_a_layer_that_cannot_be_followed(store: Store, layout: Callable[..., str
     assert root.checksum in outcome.doomed.warnings[-1]
 
 
-def test_a_run_that_was_killed_after_the_commits(store: Store, layout: Callable[..., str]) -> None:
+def test_a_run_that_was_killed_after_the_commits(store: WritableStore, layout: Callable[..., str]) -> None:
     converge(store.repository, source=layout({"file": "one"}))
     _images.remove_image(store.repository, request(), {}, force=False, check_mode=False)
     planned = _prune.prune_store(store, keep=None, check_mode=True)
@@ -342,7 +354,9 @@ def test_a_run_that_was_killed_after_the_commits(store: Store, layout: Callable[
 
 
 @pytest.mark.parametrize("actions", range(1, 5))
-def test_a_run_that_was_killed_between_two_actions(store: Store, layout: Callable[..., str], actions: int) -> None:
+def test_a_run_that_was_killed_between_two_actions(
+    store: WritableStore, layout: Callable[..., str], actions: int
+) -> None:
     """The store is sound, its images whole, and the next run removes the rest."""
     converge(store.repository, source=layout({"file": "one"}))
     converge(store.repository, "localhost/two:1", source=layout({"file": "two"}, tag="2"))
@@ -359,7 +373,7 @@ def test_a_run_that_was_killed_between_two_actions(store: Store, layout: Callabl
 
 
 def test_a_pull_that_has_not_named_its_layers_yet(
-    store: Store, layout: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    store: WritableStore, layout: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of it is without a name, and must not go: the pull has the lock."""
     imported, go_on = threading.Event(), threading.Event()
@@ -390,7 +404,7 @@ def test_a_pull_that_has_not_named_its_layers_yet(
     assert_sound(store.repository)
 
 
-def test_two_at_once(store: Store, layout: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_at_once(store: WritableStore, layout: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     leave_imports(monkeypatch)
     converge(store.repository, source=layout({"file": "one"}))
     outcomes: list[_prune.PruneOutcome] = []
@@ -406,7 +420,7 @@ def test_two_at_once(store: Store, layout: Callable[..., str], monkeypatch: pyte
     assert_sound(store.repository)
 
 
-def start_commit(store: Store) -> subprocess.Popen[bytes]:
+def start_commit(store: WritableStore) -> subprocess.Popen[bytes]:
     """Start a commit of ostree's, and return once it is in the middle of it."""
     archive = tar_files({"first": "x" * 100_000, "second": "y" * 3_000_000})
     argv = [
@@ -424,11 +438,11 @@ def start_commit(store: Store) -> subprocess.Popen[bytes]:
     return process
 
 
-def transactions(store: Store) -> list[str]:
+def transactions(store: WritableStore) -> list[str]:
     return sorted(path.name for path in pathlib.Path(store.repository.path, "tmp").glob("*staging-*"))
 
 
-def test_what_a_killed_commit_left(store: Store) -> None:
+def test_what_a_killed_commit_left(store: WritableStore) -> None:
     store.repository.create()
     with start_commit(store) as process:
         process.kill()
@@ -438,7 +452,7 @@ def test_what_a_killed_commit_left(store: Store) -> None:
     assert transactions(store) == []
 
 
-def test_a_commit_that_goes_on(store: Store) -> None:
+def test_a_commit_that_goes_on(store: WritableStore) -> None:
     """Somebody else's, who knows nothing of this collection's lock."""
     store.repository.create()
     with store.repository.lock():  # the first one makes its file
@@ -453,7 +467,7 @@ def test_a_commit_that_goes_on(store: Store) -> None:
     assert_sound(store.repository)
 
 
-def test_leftovers(store: Store) -> None:
+def test_leftovers(store: WritableStore) -> None:
     """Temporary folders go unless they are locked, those of containers unless the container is; nothing else does."""
     store.repository.create()
     root, beside = pathlib.Path(store.root), pathlib.Path(store.repository.path).parent
@@ -487,7 +501,7 @@ def test_leftovers(store: Store) -> None:
     assert not any(os.path.lexists(folder) for folder in stale)
 
 
-def test_the_checkout_of_a_container_that_is_gone(store: Store, layout: Callable[..., str]) -> None:
+def test_the_checkout_of_a_container_that_is_gone(store: WritableStore, layout: Callable[..., str]) -> None:
     """Files that only it and removed layers have count; directories that are no checkout stay."""
     converge(store.repository, source=layout({"file": "one" * 20_000}, {"more": "more" * 20_000}))
     prune(store)
@@ -513,7 +527,7 @@ def test_the_checkout_of_a_container_that_is_gone(store: Store, layout: Callable
 
 @pytest.mark.parametrize("evidence", ["process", "link", "runtime"])
 def test_what_still_runs(
-    store: Store, layout: Callable[..., str], evidence: str, monkeypatch: pytest.MonkeyPatch
+    store: WritableStore, layout: Callable[..., str], evidence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Atomic deleted the root file system of a service whose link was lost."""
     converge(store.repository, source=layout({"file": "one"}))
@@ -539,7 +553,7 @@ def test_what_still_runs(
     assert prune(store).doomed.checkouts == (str(slot),)
 
 
-def test_sizes(store: Store, layout: Callable[..., str]) -> None:
+def test_sizes(store: WritableStore, layout: Callable[..., str]) -> None:
     """What info calls reclaimable is the size of archives; what prune frees are blocks on disk."""
     assert store_sizes(store.repository).describe() == {"images": 0, "unique": 0, "shared": 0, "reclaimable": 0}
     base, one, two = {"base": "b" * 100_000}, {"one": "1" * 200_000}, {"two": "2" * 400_000}
@@ -566,7 +580,9 @@ def test_sizes(store: Store, layout: Callable[..., str]) -> None:
 
 
 @pytest.mark.parametrize("damage", [empty_ref, drop_commit, change_commit], ids=lambda item: item.__name__)
-def test_sizes_of_a_damaged_store(store: Store, layout: Callable[..., str], damage: Callable[[Store], None]) -> None:
+def test_sizes_of_a_damaged_store(
+    store: WritableStore, layout: Callable[..., str], damage: Callable[[Store], None]
+) -> None:
     converge(store.repository, source=layout({"file": "one"}))
     converge(store.repository, "localhost/two:1", source=layout({"file": "two"}, tag="2"))
     damage(store)

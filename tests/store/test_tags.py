@@ -13,9 +13,9 @@ from lab.image_builder import build_image, tar_files
 from store.pulling import NAME, actions, converge, request
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _images
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, Inputs
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_plan import UsedImage
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
 
 TAGS = ["localhost/app:stable", "registry.example.com/app"]
@@ -75,11 +75,7 @@ def test_the_names_go_together(repository: Repository, source: str) -> None:
 def test_an_image_in_use_keeps_all_names(repository: Repository, source: str) -> None:
     stored = converge(repository, source=source, tags=TAGS).stored
     assert stored is not None
-    deployment = Deployment(
-        name="c", slot=0, directory="/c.0", id="0", image=NAME, image_id="", image_commit=stored.commit, index_digest=None,
-        inputs=Inputs(stored.manifest_digest, {}, "runc"), values={}, has_service=True, use_links=True, files=(), created=0,
-    )  # fmt: skip
-    containers = {"c": [deployment]}
+    containers = {"c": [UsedImage(NAME, stored.commit, stored.manifest_digest)]}
     with pytest.raises(InvalidInputError, match="is used by c: remove"):
         _images.remove_image(repository, request(tags=TAGS), containers, force=False, check_mode=False)
     assert all(repository.has_ref(ref) for ref in REFS)

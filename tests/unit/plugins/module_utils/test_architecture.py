@@ -16,6 +16,7 @@ FILES = sorted(path for path in MODULE_UTILS.rglob("*.py") if path.name != "__in
 MAX_FILE, MAX_FUNCTION = 400, 60
 
 PURE = {
+    "_container_name",
     "_container_plan",
     "_exports",
     "_image_actions",
@@ -61,6 +62,7 @@ PURE = {
     "_values",
 }
 EFFECTS = {
+    "_image_users",
     "_deployments",
     "_apply",
     "_choice",

@@ -24,9 +24,9 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
     ExportsManifest,
     ImageFiles,
     ImageHostFile,
+    digest_of,
     parse_exports_manifest,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_files import digest_of
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import parse_info, render_info
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import HostFacts, Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import ImageConfig

@@ -9,11 +9,13 @@ from __future__ import annotations
 import pytest
 from unit.plugins.module_utils.builders import UNIT_TEMPLATE, UNIT_WITHOUT_INSTALL
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_name import (
+    check_container_name,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import (
     DEFAULT_UNIT_TEMPLATE,
-    check_container_name,
     enablement,
     has_setting,
     render_drop_in,
