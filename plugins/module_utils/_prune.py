@@ -82,8 +82,9 @@ def _lock_containers(names: Sequence[str], locks: contextlib.ExitStack) -> list[
 
 
 def _decide(repository: Repository, containers: ContainersSeen, *, keep: int | None) -> Doomed:
-    # The records of interrupted operations will say what is protected; there are none yet.
-    doomed = choose(observe_repository(repository), containers, keep=keep, protected=frozenset())
+    interrupted = [seen for seen in containers.containers.values() if seen.journal is not None]
+    protected = {seen.paths.slot(slot) for seen in interrupted if seen.journal for slot in seen.journal.slots}
+    doomed = choose(observe_repository(repository), containers, keep=keep, protected=frozenset(protected))
     if not repository.exists():
         return doomed
     try:

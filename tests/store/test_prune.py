@@ -30,7 +30,11 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils im
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import UnitState
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._journal import (
+    remove_journal,
+    write_journal,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Journal, UnitState
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._prune_observe import unreachable_objects
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import Store
@@ -402,6 +406,18 @@ def test_a_pull_that_has_not_named_its_layers_yet(
     assert [type(outcome).__name__ for outcome in outcomes] == ["ImageOutcome", "PruneOutcome"]
     assert converge(store.repository).plan.actions == ()
     assert_sound(store.repository)
+
+
+def test_what_a_journal_names_stays(store: WritableStore, layout: Callable[..., str]) -> None:
+    """A killed update left its checkout without link, unit and record; the next run may still need it."""
+    converge(store.repository, source=layout({"file": "one"}))
+    slot = checkout(store, "app.1", *layers_of(store))
+    journal = f"{store.root}/.app.journal"
+    write_journal(journal, Journal("update", running=True, slots=(0, 1)))
+    assert str(slot) not in prune(store).doomed.checkouts
+    assert slot.exists()
+    remove_journal(journal)
+    assert prune(store).doomed.checkouts == (str(slot),)
 
 
 def test_two_at_once(store: WritableStore, layout: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
