@@ -15,7 +15,7 @@ $(shell rm -rf $(VENV))
 endif
 
 .PHONY: help demo demo-down bench test test-unit test-sanity test-lint test-lab test-integration test-molecule \
-	faults fuzz lint format venv clean bootstrap bootstrap-bench bootstrap-lint bootstrap-venv
+	faults fuzz soak lint format venv clean bootstrap bootstrap-bench bootstrap-lint bootstrap-venv
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,10 @@ faults: bootstrap $(VENV)/.test ## kill the modules at every place where they ch
 fuzz: bootstrap $(VENV)/.unit ## look for what breaks the parsers and the tar filter, for MINUTES=10 (root)
 	@$(VENV)/bin/python tests/fuzz $(or $(MINUTES),10)
 
-bench: bootstrap-bench $(VENV)/.demo ## how fast it is, beside podman; writes docs/benchmarks.md (a quiet Debian 12, root)
+soak: bootstrap $(VENV)/.test ## a random walk over a host, with killed tasks and reboots, for MINUTES=10 (root)
+	@$(VENV)/bin/python tests/soak $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+bench: bootstrap bootstrap-bench $(VENV)/.bench ## how fast it is, beside podman; writes docs/benchmarks.md (a quiet Debian 12, root)
 	@$(VENV)/bin/python tests/benchmarks $(if $(BENCH),$(BENCH),--write)
 
 lint: bootstrap-lint $(VENV)/.test ## the quick linters
@@ -96,6 +99,13 @@ $(VENV)/.made:
 $(VENV)/.demo: requirements/demo.txt requirements/constraints.txt | $(VENV)/.made
 	@echo "venv: installing $<"
 	@$(PIP) --requirement $<
+	@touch $@
+
+# Only for its collection containers.podman: as Ansible's own package it would be in the way of ansible-core.
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.demo | $(VENV)/.made
+	@echo "venv: installing $<"
+	@rm -rf $(VENV)/share/bench-collections
+	@$(PIP) --no-deps --target $(VENV)/share/bench-collections --requirement $<
 	@touch $@
 
 $(VENV)/.unit: requirements/unit.txt requirements/demo.txt requirements/constraints.txt | $(VENV)/.made

@@ -94,10 +94,6 @@ def _start(action: actions.StartUnit, context: Context) -> None:
     _systemctl.start(action.unit, context.readiness, health=partial(_runtime.health, context.runtime, container))
 
 
-def _make_host_directory(action: actions.MakeHostDirectory, context: Context) -> None:
-    _host_file_io.make_directory(action.path, directory=action.directory, origin=action.origin)
-
-
 def _begin(action: actions.BeginChange, context: Context) -> None:
     os.makedirs(os.path.dirname(action.path), mode=0o755, exist_ok=True)
     _journal.write_journal(action.path, action.journal)
@@ -117,13 +113,9 @@ _HANDLERS: Mapping[type, Callable[[Any, Context], None]] = {
     actions.RemoveFile: lambda action, context: _io.remove_file(action.path),
     actions.InstallHostFile: lambda action, context: _host_file_io.install(action.file, action.directory),
     actions.RemoveHostFile: lambda action, context: _host_file_io.remove(action.path),
-    actions.MakeHostDirectory: _make_host_directory,
-    actions.RemoveEmptyDirectory: lambda action, context: _host_file_io.remove_empty_directory(action.path),
-    actions.RemoveLeftover: lambda action, context: _io.remove_tree(action.path),
-    actions.InstallHostFile: lambda action, context: _host_file_io.install(action.file, action.directory),
-    actions.RemoveHostFile: lambda action, context: _host_file_io.remove(action.path),
     actions.MakeHostDirectory: _make_directory,
     actions.RemoveEmptyDirectory: lambda action, context: _host_file_io.remove_empty_directory(action.path),
+    actions.RemoveLeftover: lambda action, context: _io.remove_tree(action.path),
     actions.DaemonReload: lambda action, context: _systemctl.daemon_reload(),
     actions.CreateTmpfiles: lambda action, context: _systemctl.create_tmpfiles(action.path),
     actions.EnableUnit: lambda action, context: _systemctl.enable(action.unit),

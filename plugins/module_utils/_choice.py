@@ -16,16 +16,18 @@ from dataclasses import dataclass, field
 from . import _host_file_io
 from ._container_plan import choose_deployment, choose_slot
 from ._deployment import Deployment, GeneratedFile, Inputs, Mount, UnitOptions, Value, deployment_id
+from ._drift import Verified, with_damage
 from ._errors import InvalidInputError
 from ._image_files import ImageTree, read_image_files
 from ._image_paths import ImagePaths
 from ._image_request import ImageRequest
-from ._images import ImageOutcome, converge_image, stored_outcome
+from ._images import ImageOutcome, converge_image, describe_damage, stored_outcome
 from ._models import Observed
 from ._mount_targets import check_mount_targets
 from ._mounts import check_mount_sources
 from ._observe import is_missing, kind_of, observe_host
 from ._oci_image import StoredImage
+from ._plan import NOTHING_TO_DO
 from ._render import ImageIdentity, Target, render
 from ._runtime import find_runtime
 from ._runtime_spec import parse_runtime_spec
@@ -34,15 +36,15 @@ from ._stored_image import layer_commits, read_config
 from ._tmpfiles import MissingSource, created_paths
 from ._values import as_text
 
-_NOT_COMPARED = ("ATOMIC", "ALL_PROCESS_CAPABILITIES")
-"""Values that say something of Atomic's installation and of the kernel that it ran on."""
+_NOT_COMPARED = ("ATOMIC", "ALL_PROCESS_CAPABILITIES", "IMAGE_NAME")
+"""Values that say something of Atomic's installation, of the kernel that it ran on, and of which name of the image was used."""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """What a task asks of a container's deployment: the id of a kept one, or an image with all that is made of it.
 
-    ``runtime`` is a name or a path; ``pull`` is ``missing``, ``always`` or ``never``.
+    ``runtime`` is a name or a path; ``pull`` is ``missing``, ``always`` or ``never``. ``verify`` asks to hash again what is there.
     """
 
     image: ImageRequest | None
@@ -55,32 +57,56 @@ class Wanted:
     keep: int
     unit_options: UnitOptions
     deployment: str | None = None
+    verify: bool = False
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The deployment and what it is made from; ``target`` is None in check mode when its image is not stored, ``image`` what
-    converging the image gave, None for a kept deployment that was named. ``texts`` are the target's small host files by the
-    SHA-256 of their content."""
+    """The deployment and what it is made from; ``target`` is None in check mode when its image is not stored.
+
+    ``image`` is what converging the image gave, None for a kept, undamaged deployment that was named. ``texts`` are the
+    target's small host files by the SHA-256 of their content. ``verified`` is what hashing the deployments again found, by
+    directory, if that was asked for.
+    """
 
     target: Deployment | None
     inputs: Inputs
     image: ImageOutcome | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
+    verified: Mapping[str, Verified] = field(default_factory=dict)
+
+    @property
+    def damage(self) -> list[Mapping[str, str | None]]:
+        """What hashing again found: in the image, then in the root file systems, which no commit is behind."""
+        found = (deviation for item in self.verified.values() for deviation in item.rootfs)
+        return [
+            *describe_damage(self.image.damage if self.image else ()),
+            *({"path": item.path, "problem": item.problem, "commit": None} for item in found),
+        ]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know of how the deployment was chosen and made."""
+        unverified = (
+            f"'{directory}' was not verified: {item.reason}"
+            for directory, item in self.verified.items()
+            if item.reason is not None
+        )
+        return (*(self.target.warnings if self.target else ()), *unverified)
 
 
 def choose(store: Store, wanted: Wanted, observed: Observed, *, check_mode: bool) -> Choice:
     """Return the deployment that a container is to have; its image is pulled if that is asked for."""
     if wanted.image is None:
-        target, inputs = _named(observed, wanted.deployment or "")
-        return Choice(
-            _with_options(target, wanted), inputs, texts=_host_file_io.texts(target.host_files, target.directory)
-        )
+        return _choose_named(store, wanted, observed)
+    runtime = _runtime(wanted.runtime, observed)  # before anything is pulled
     image = _image(store, wanted, wanted.image, check_mode=check_mode)
+    verified = _verify(store, observed) if wanted.verify else {}
+    observed = with_damage(observed, verified)
     inputs = Inputs(
         manifest_digest=image.manifest_digest,
         values=wanted.values,
-        runtime=_runtime(wanted.runtime, observed),
+        runtime=runtime,
         mounts=wanted.mounts,
         secrets=wanted.secrets,
     )
@@ -89,11 +115,34 @@ def choose(store: Store, wanted: Wanted, observed: Observed, *, check_mode: bool
     if found is None and image.stored is not None:
         check_mount_sources(wanted.mounts, kind_of)
         scene = _Scene(store, wanted, observed, image.stored, inputs)
-        found = _taken_over(scene)
-        if found is None:
-            found = _render(scene, slot=choose_slot(observed, keep=wanted.keep), created=int(time.time()))
+        found = _taken_over(scene) or _render_new(scene)
         texts = scene.texts
-    return Choice(_with_options(found, wanted) if found else None, inputs, image, texts)
+    return Choice(_with_options(found, wanted) if found else None, inputs, image, texts, verified)
+
+
+def _choose_named(store: Store, wanted: Wanted, observed: Observed) -> Choice:
+    """Return the kept deployment of the id that is asked for; one that is damaged is made again from the store."""
+    target, inputs = _named(observed, wanted.deployment or "")
+    verified = _verify(store, observed) if wanted.verify else {}
+    observed = with_damage(observed, verified)
+    if target.slot not in observed.damaged:
+        texts = _host_file_io.texts(target.host_files, target.directory)
+        return Choice(_with_options(target, wanted), inputs, texts=texts, verified=verified)
+    from ._rootfs_verify import intact_image
+
+    stored = intact_image(store.repository, target)
+    wanted = dataclasses.replace(wanted, image_name=target.image)
+    scene = _Scene(store, wanted, observed, stored, inputs)
+    target = choose_deployment(observed, inputs) or _render_new(scene)
+    image = ImageOutcome(NOTHING_TO_DO, stored.manifest_digest, stored=stored)
+    return Choice(_with_options(target, wanted), inputs, image, scene.texts, verified)
+
+
+def _verify(store: Store, observed: Observed) -> dict[str, Verified]:
+    """Hash the deployments again; the repository was verified with the image."""
+    from ._rootfs_verify import verify_deployments
+
+    return verify_deployments(store.repository, observed.deployments, objects=False)
 
 
 class _Scene:
@@ -125,10 +174,11 @@ def _with_options(target: Deployment, wanted: Wanted) -> Deployment:
 
 def _named(observed: Observed, identifier: str) -> tuple[Deployment, Inputs]:
     """Return the kept deployment of this id."""
-    known = [item.id for item in observed.deployments if item.id]
-    for item in observed.deployments:
+    # Two slots have the same id where values differ that no template uses.
+    for item in sorted(observed.deployments, key=lambda item: item.slot != observed.active_slot):
         if item.inputs is not None and item.id == identifier:
             return item, item.inputs
+    known = [item.id for item in observed.deployments if item.id]
     kept = f"it has {', '.join(known)}" if known else "it has none"
     raise InvalidInputError(
         f"deployment: '{observed.paths.name}' has no deployment '{identifier}', {kept}: choose one of them, or declare its image"
@@ -137,7 +187,14 @@ def _named(observed: Observed, identifier: str) -> tuple[Deployment, Inputs]:
 
 def _image(store: Store, wanted: Wanted, request: ImageRequest, *, check_mode: bool) -> ImageOutcome:
     if wanted.pull == "never":
-        return stored_outcome(store.repository, request.name)
+        outcome = stored_outcome(store.repository, request.name)
+        if wanted.verify and outcome.stored is not None:
+            from ._rootfs_verify import refuse_damage
+
+            refuse_damage(
+                store.repository, outcome.stored, way_out="'pull: never' forbids to mend it: set 'pull: missing'"
+            )
+        return outcome
     return converge_image(store.repository, request, refresh=wanted.pull == "always", check_mode=check_mode)
 
 
@@ -160,6 +217,8 @@ def _taken_over(scene: _Scene) -> Deployment | None:
     active = scene.observed.active
     if active is None or active.inputs is not None or active.image_id != scene.identity.image_id:
         return None
+    if active.slot in scene.observed.damaged:
+        return None
     target = _render(scene, slot=active.slot, created=active.created)
     compared = (set(target.values) | set(active.values)) - set(_NOT_COMPARED)
     if any(as_text(target.values.get(name)) != as_text(active.values.get(name)) for name in compared):
@@ -181,10 +240,19 @@ def _adopted(config: GeneratedFile, found: str | None) -> GeneratedFile:
     return dataclasses.replace(config, content=found) if same and found is not None else config
 
 
+def _render_new(scene: _Scene) -> Deployment:
+    """Render a deployment in a slot that is free, or is made so."""
+    observed = scene.observed
+    # Later than all others, whatever the clock says, as the oldest one makes room.
+    created = max([int(time.time()), *(item.created + 1 for item in observed.deployments)])
+    return _render(scene, slot=choose_slot(observed, keep=scene.wanted.keep), created=created)
+
+
 def _render(scene: _Scene, *, slot: int, created: int) -> Deployment:
     """Render a deployment in a slot; ``created`` is in seconds since the epoch."""
     observed, active = scene.observed, scene.observed.active
-    recorded = active.values.get("UUID") if active and "UUID" not in active.user_values else None
+    chosen = {**active.inputs.values, **active.inputs.secrets} if active and active.inputs else {}
+    recorded = active.values.get("UUID") if active and "UUID" not in chosen else None
     listed = _listed_paths(observed)
 
     def find_missing(binds: Sequence[tuple[str, str]]) -> list[MissingSource]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ._actions import (
     Action,
@@ -28,20 +28,23 @@ from ._actions import (
     RemoveDirectory,
     RemoveFile,
     RemoveHostFile,
+    RemoveLeftover,
     StartUnit,
     StopUnit,
     SwitchDeployment,
     WriteFile,
 )
-from ._deployment import Deployment, GeneratedFile, Inputs, UnitOptions
-from ._diff import render_diff, shown, summary, switched_files
+from ._deployment import Deployment, GeneratedFile, Inputs
+from ._diff import render_diff, secrets_state, shown, summary, switched_files
+from ._drift import active_files, problems_of
 from ._host_file_diff import host_file_diff
 from ._host_file_plan import HostFileChanges, plan_host_files
 from ._info_file import info_file
-from ._models import KEEP, Journal, Observed, Paths
+from ._models import KEEP, Journal, Observed
 from ._obstacles import check_conflicts, refuse_obstacles
 from ._plan import Plan
-from ._systemd_unit import enablement, is_unit_file, render_unit_options
+from ._secrets import digest_text
+from ._systemd_unit import enablement, is_unit_file
 
 
 @dataclass(frozen=True)
@@ -51,21 +54,21 @@ class Desired:
 
     state: str
     enabled: bool
-    unit_options: UnitOptions = field(default_factory=dict)
     keep: int = KEEP
     force_host_files: bool = False
 
 
 def choose_deployment(observed: Observed, inputs: Inputs) -> Deployment | None:
-    """Return the kept deployment that was made from ``inputs``, the active one first; None when there is none."""
-    candidates = sorted(observed.deployments, key=lambda item: (item.slot != observed.active_slot, -item.created))
+    """Return the kept, undamaged deployment that was made from ``inputs``, the active one first; None when there is none."""
+    intact = (item for item in observed.deployments if item.slot not in observed.damaged)
+    candidates = sorted(intact, key=lambda item: (item.slot != observed.active_slot, -item.created))
     return next((item for item in candidates if inputs.same_as(item.inputs)), None)
 
 
 def choose_slot(observed: Observed, *, keep: int = KEEP) -> int:
-    """Return the slot for a new deployment: an empty one, else the one with the oldest inactive deployment."""
-    created = {broken.slot: -1 for broken in observed.broken}
-    created.update({item.slot: item.created for item in observed.deployments})
+    """Return the slot for a new deployment: an empty one, else a broken one, else that of the oldest inactive deployment."""
+    created = {item.slot: item.created for item in observed.deployments}
+    created.update(dict.fromkeys([*observed.damaged, *(broken.slot for broken in observed.broken)], -1))
     candidates = [slot for slot in range(keep) if slot != observed.active_slot]
     return min(candidates, key=lambda slot: (slot in created, created.get(slot, 0), slot))
 
@@ -101,9 +104,10 @@ def plan_container(
         enabled=changes.enable or (unit.enabled and not changes.disable),
         running=changes.start or (unit.running and not changes.stop),
     )
+    after.update(secrets_state(observed, target.inputs))
     damaged = () if new else changes.damaged
     written = switched_files(observed, target, damaged=damaged) if changes.replaced else {}
-    written.update((file, shown(observed.files.get(file.path))) for file in damaged)
+    written.update((file, shown(observed, file.path)) for file in damaged)
     return Plan(
         _container_actions(changes, observed, target),
         (
@@ -142,7 +146,7 @@ def _decide(desired: Desired, observed: Observed, target: Deployment, host: Host
     damaged = tuple(file for file in expected if not _is_intact(file, observed))
     wanted = {file.path for file in expected}
     obsolete = tuple(path for path in observed.own_files if path not in wanted)
-    renewed = replaced or (kept is not None and kept.inputs is not None and kept.unit_options != target.unit_options)
+    renewed = replaced or (kept is not None and kept.unit_options != target.unit_options)
     stop, start = _run_changes(desired, observed, target, renewed=renewed, damaged=damaged)
     enable, disable = _enablement(desired, observed, target)
     return _Changes(
@@ -168,18 +172,21 @@ def _kept(observed: Observed, target: Deployment) -> Deployment | None:
     return None
 
 
-def active_files(target: Deployment, paths: Paths) -> tuple[GeneratedFile, ...]:
-    """Return the files of a deployment that is active: its own, and the drop-in with the user's options."""
-    options = render_unit_options(target.unit_options, paths=paths) if target.has_service else None
-    return target.files if options is None else (*target.files, options)
-
-
 def _surplus(desired: Desired, observed: Observed, target: Deployment) -> tuple[str, ...]:
-    """Return the directories of the oldest deployments, those beyond the ones to keep; the one left is never among them."""
-    emptied = {target.slot, observed.active_slot}
-    others = sorted((item for item in observed.deployments if item.slot not in emptied), key=lambda item: -item.created)
+    """Return the directories of the oldest deployments, those beyond the ones to keep, and of damaged ones.
+
+    The deployment that is left is among them only when it is damaged.
+    """
+    emptied = {target.slot, *({observed.active_slot} - observed.damaged)}
+    others = [item for item in observed.deployments if item.slot not in emptied | observed.damaged]
+    others.sort(key=lambda item: -item.created)
     room = desired.keep - len({slot for slot in emptied if slot is not None})
-    return tuple(item.directory for item in others[max(room, 0) :])
+    return (*_damaged(observed, target.slot), *(item.directory for item in others[max(room, 0) :]))
+
+
+def _damaged(observed: Observed, slot: int) -> tuple[str, ...]:
+    """Return the directories of damaged deployments but for the one in ``slot``, which is replaced."""
+    return tuple(item.directory for item in observed.deployments if item.slot in observed.damaged and item.slot != slot)
 
 
 def _container_actions(changes: _Changes, observed: Observed, target: Deployment) -> tuple[Action, ...]:
@@ -205,6 +212,7 @@ def _container_actions(changes: _Changes, observed: Observed, target: Deployment
         (changes.delete_state, DeleteRuntimeState(target.name)),
         (changes.start, StartUnit(name, tmpfiles=None if retouched else tmpfiles)),
         *((True, RemoveDirectory(directory)) for directory in changes.surplus),
+        *((True, RemoveLeftover(path)) for path in observed.leftovers),
     ]
     actions = tuple(action for needed, action in steps if needed)
     if not actions:
@@ -226,14 +234,16 @@ def _slots(observed: Observed, target: Deployment) -> tuple[int, ...]:
 def plan_unrendered(desired: Desired, observed: Observed, *, image: str, inputs: Inputs) -> Plan:
     """Return what is known of a new deployment whose image is not stored yet: for check mode only."""
     paths, running = observed.paths, observed.own_unit.running
-    directory = paths.slot(choose_slot(observed))
-    wanted = {"present": running, "stopped": False}.get(desired.state, True)
+    slot = choose_slot(observed, keep=desired.keep)
+    directory = paths.slot(slot)
+    wanted = {"present": observed.was_running, "stopped": False}.get(desired.state, True)
     actions: list[Action] = [CheckoutUnrendered(directory)]
     if running:
         actions.append(StopUnit(paths.unit_name))
     actions.append(SwitchDeployment(paths.link, directory))
     if wanted:
         actions.append(StartUnit(paths.unit_name))
+    actions += [RemoveDirectory(item) for item in _damaged(observed, slot)]
     after = {
         "state": "running" if wanted else "stopped",
         "enabled": desired.enabled,
@@ -242,6 +252,7 @@ def plan_unrendered(desired: Desired, observed: Observed, *, image: str, inputs:
         "link": directory,
         "needs_daemon_reload": False,
         "values": dict(inputs.values),
+        **secrets_state(observed, inputs),
     }
     return Plan(tuple(actions), render_diff(observed, after, written={}, removed=()))
 
@@ -297,16 +308,15 @@ def _expected_info(observed: Observed, target: Deployment, kept: Deployment | No
         return ()
     file = info_file(target)
     found = observed.files.get(file.path)
-    if kept != target or found is None or found.is_link:
-        return (file,)
-    return (dataclasses.replace(file, content=found.content.decode("utf-8", "surrogateescape")),)
+    if kept == target and found is not None and not found.is_link:
+        file = dataclasses.replace(file, content=found.content.decode("utf-8", "surrogateescape"))
+    if target.inputs is not None and target.inputs.secrets:
+        file = dataclasses.replace(file, masked=digest_text(_bytes(file)))
+    return (file,)
 
 
 def _is_intact(file: GeneratedFile, observed: Observed) -> bool:
-    found = observed.files.get(file.path)
-    if found is None or found.is_link or found.mode != file.mode:
-        return False
-    return found.content == _bytes(file)
+    return not problems_of(file, observed.files.get(file.path))
 
 
 def _in_slot(path: str, observed: Observed) -> bool:

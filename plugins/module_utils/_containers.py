@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from ._container_plan import Desired, plan_container, plan_unrendered
 from ._deployment import Deployment, UnitOptions
 from ._deployments import container_names
 from ._describe import describe_container
+from ._drift import with_damage
 from ._errors import InvalidInputError, ServiceError, SystemContainerError, message_of
 from ._host_file_plan import observed_paths, shared_paths
 from ._image_request import image_request
@@ -31,6 +32,7 @@ from ._obstacles import check_conflicts, refuse_obstacles
 from ._ostree import writer
 from ._plan import NOTHING_TO_DO, Plan, shown
 from ._plan_absent import plan_absent
+from ._secrets import hide
 from ._store import Store
 from ._stored_image import layer_commits
 from ._systemd_unit import check_unit_options
@@ -61,6 +63,7 @@ class ContainerOutcome:
     image_plan: Plan = NOTHING_TO_DO
     artifacts_known: bool = True
     warnings: tuple[str, ...] = ()
+    damage: Sequence[Mapping[str, Any]] | None = None
 
     def results(self) -> dict[str, Any]:
         """Return the module's result, the image's part first."""
@@ -70,7 +73,10 @@ class ContainerOutcome:
             "actions": shown(action for plan in plans for action in plan.actions),
             "diff": [entry for plan in plans for entry in plan.diff],
             "artifacts_known": self.artifacts_known,
+            "interrupted": self.observed.journal.operation if self.observed.journal else None,
         }
+        if self.damage is not None:
+            results["damage"] = list(self.damage)
         edited = sorted({path for plan in plans for path in plan.edited})
         results["edited_files"] = edited
         results["warnings"] = [
@@ -99,7 +105,6 @@ def container_request(params: Mapping[str, Any]) -> ContainerRequest:
         desired=Desired(
             params["state"],
             params["enabled"],
-            unit_options=options,
             keep=keep,
             force_host_files=params["force_host_files"],
         ),
@@ -123,11 +128,22 @@ def _wanted(params: Mapping[str, Any], *, keep: int, options: UnitOptions) -> Wa
         keep=keep,
         unit_options=options,
         deployment=params["deployment"],
+        verify=params["verify"],
     )
 
 
 def converge_container(store: Store, request: ContainerRequest, *, check_mode: bool) -> ContainerOutcome:
-    """Bring the container to what is asked; in check mode only say what would be done."""
+    """Bring the container to what is asked; in check mode only say what would be done. No error repeats a secret."""
+    try:
+        return _converge(store, request, check_mode=check_mode)
+    except SystemContainerError as exc:
+        message = hide(str(exc), list(request.wanted.secrets.values()))
+        if message == str(exc):
+            raise
+        raise SystemContainerError(message) from exc
+
+
+def _converge(store: Store, request: ContainerRequest, *, check_mode: bool) -> ContainerOutcome:
     with _lock(request.name, check_mode=check_mode):
         observed = _look(store, request.name)
         refuse_obstacles(observed)
@@ -135,15 +151,19 @@ def converge_container(store: Store, request: ContainerRequest, *, check_mode: b
             check_conflicts(observed)
         choice = choose(store, request.wanted, observed, check_mode=check_mode)
         image_plan = choice.image.plan if choice.image else NOTHING_TO_DO
+        observed = with_damage(observed, choice.verified)
+        damage = choice.damage if request.wanted.verify else None
         if choice.target is None:
             plan = plan_unrendered(request.desired, observed, image=request.wanted.image_name, inputs=choice.inputs)
-            return ContainerOutcome(plan, observed, image_plan, artifacts_known=False)
+            return ContainerOutcome(
+                plan, observed, image_plan, artifacts_known=False, warnings=choice.warnings, damage=damage
+            )
         observed = _with_host_files(store, observed, choice.target)
         plan = plan_container(request.desired, observed, choice.target, texts=choice.texts)
         if plan.actions and not check_mode:
             _apply_or_go_back(plan, observed, request, choice, store)
-            observed = _look(store, request.name)
-        return ContainerOutcome(plan, observed, image_plan, warnings=choice.target.warnings)
+            observed = _host_file_io.with_host_files(_look(store, request.name))
+        return ContainerOutcome(plan, observed, image_plan, warnings=choice.warnings, damage=damage)
 
 
 def remove_container(store: Store, name: str, *, check_mode: bool) -> ContainerOutcome:
@@ -197,13 +217,15 @@ def _apply_or_go_back(plan: Plan, observed: Observed, request: ContainerRequest,
         _apply.apply(plan.actions, context)
     except (SystemContainerError, OSError) as failure:
         now = _with_host_files(store, _look(store, target.name), target)
-        back = _plan_back(observed, now, target) if request.rollback else None
+        back = _plan_back(observed, now, target, keep=request.desired.keep) if request.rollback else None
         if back is None:
             if isinstance(failure, ServiceError):  # all was in place but for the service
                 _apply.apply([EndChange(observed.paths.journal)], context)
             raise
+        readiness = dataclasses.replace(request.readiness, health_cmd=())
         try:
-            _apply.apply(back.actions, context)
+            # The command for the new deployment's health may be none for the old one.
+            _apply.apply(back.actions, dataclasses.replace(context, readiness=readiness))
         except (SystemContainerError, OSError) as second:
             raise ServiceError(
                 f"{message_of(failure)}\nGoing back to what '{target.name}' was before failed too: {message_of(second)}"
@@ -211,22 +233,26 @@ def _apply_or_go_back(plan: Plan, observed: Observed, request: ContainerRequest,
         old = observed.active
         state = "was removed again, as it was not there before"
         if old is not None:
-            state = f"is back on deployment {old.id} ({'started' if observed.own_unit.running else 'stopped'})"
+            place = f"deployment {old.id}" if old.id else "what Atomic installed"
+            state = f"is back on {place} ({'started' if observed.was_running else 'stopped'})"
+            if old.slot in observed.damaged:
+                state += f", whose root file system is damaged: '{old.directory}/rootfs'"
         raise ServiceError(f"{message_of(failure)}\n'{target.name}' {state}") from failure
 
 
-def _plan_back(observed: Observed, now: Observed, target: Deployment) -> Plan | None:
+def _plan_back(observed: Observed, now: Observed, target: Deployment, *, keep: int) -> Plan | None:
     """Return what brings back the container as observed before; None when there is nothing to go back to."""
     if not observed.exists:
-        return plan_absent(now)
-    old, running = observed.active, observed.own_unit.running
-    if old is None or not old.files or old.slot == target.slot:
+        return plan_absent(now) if now.exists else None
+    old, running = observed.active, observed.was_running
+    if old is None or not old.files or (old.slot == target.slot and old.unit_options == target.unit_options):
         return None
-    if now.active_slot == old.slot and now.link_slot == old.slot and now.own_unit.running == running:
+    untouched = now.active_slot == old.slot and now.link_slot == old.slot and now.own_unit.running == running
+    if untouched and old.slot != target.slot:
         return None
-    desired = Desired("started" if running else "stopped", observed.own_unit.enabled, unit_options=old.unit_options)
+    desired = Desired("started" if running else "stopped", observed.own_unit.enabled, keep=keep)
     back = plan_container(desired, now, old)
-    if running or not old.has_service:
+    if now.own_unit.active != "failed" or (running and old.has_service):
         return back
     return Plan((*back.actions, ForgetFailure(now.paths.unit_name)), back.diff)
 

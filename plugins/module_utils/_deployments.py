@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-import glob
+import contextlib
+import dataclasses
 import os
 import re
 
 from ._container_name import is_container_name
-from ._deployment import BrokenSlot, Deployment
+from ._deployment import BrokenSlot, Deployment, GeneratedFile
 from ._errors import InvalidInputError, NewerSchemaError
 from ._info_file import parse_info
 from ._io import read_state
+from ._models import Paths
 
 SLOT = re.compile(r"(?P<name>.+)\.(?P<slot>0|[1-9][0-9]*)\Z")
 
@@ -42,12 +44,14 @@ def container_names(root: str) -> list[str]:
 
 def slots(link: str) -> list[int]:
     """Return the numbers of the slots beside a container's link, sorted."""
-    name = os.path.basename(link)
+    folder, name = os.path.split(link)
     numbers = []
-    for path in glob.glob(f"{glob.escape(link)}.*"):
-        match = SLOT.match(os.path.basename(path))
-        if match and match.group("name") == name and os.path.isdir(path) and not os.path.islink(path):
-            numbers.append(int(match.group("slot")))
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder):
+            match = SLOT.match(entry) if entry.startswith(f"{name}.") else None
+            path = os.path.join(folder, entry)
+            if match and match.group("name") == name and os.path.isdir(path) and not os.path.islink(path):
+                numbers.append(int(match.group("slot")))
     return sorted(numbers)
 
 
@@ -59,8 +63,25 @@ def read_slot(link: str, slot: int) -> Deployment | BrokenSlot:
         if state is None or state.is_link:
             return BrokenSlot(slot, directory, "it has no info file")
         text = state.content.decode("utf-8", "surrogateescape")
-        return parse_info(text, name=os.path.basename(link), slot=slot, directory=directory)
+        deployment = parse_info(text, name=os.path.basename(link), slot=slot, directory=directory)
+        return deployment if deployment.inputs is not None else _with_atomic_files(deployment, os.path.dirname(link))
     except NewerSchemaError as exc:
         return BrokenSlot(slot, directory, str(exc), newer=True)
     except InvalidInputError as exc:
         return BrokenSlot(slot, directory, str(exc))
+
+
+def _with_atomic_files(deployment: Deployment, root: str) -> Deployment:
+    """Return a deployment of Atomic's, which recorded none of its files, with those that are in its slot."""
+    paths = Paths(name=deployment.name, root=root)
+    copies = {paths.unit_name: paths.unit, paths.tmpfiles_copy: paths.tmpfiles}
+    files = []
+    for name in ("config.json", *copies):
+        path = f"{deployment.directory}/{name}"
+        state = read_state(path)
+        if state is not None and not state.is_link:
+            text = state.content.decode("utf-8", "surrogateescape")
+            mode = 0o600 if name == "config.json" else 0o644
+            places = [path, *([copies[name]] if name in copies else [])]
+            files += [GeneratedFile(path=place, content=text, mode=mode) for place in places]
+    return dataclasses.replace(deployment, files=tuple(files))

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from ._deployment import Deployment, GeneratedFile
-from ._models import FileState, Observed
+from ._deployment import Deployment, GeneratedFile, Inputs
+from ._models import Observed
 from ._plan import state_diff, text_diff
+from ._secrets import shown_text
 
 
 def describe_state(observed: Observed) -> dict[str, Any]:
@@ -22,7 +24,8 @@ def describe_state(observed: Observed) -> dict[str, Any]:
     if active is None:
         return {"state": "running" if unit.running else "broken"}
     link = observed.paths.slot(observed.link_slot) if observed.link_slot is not None else None
-    return summary(active, link=link, reload=unit.need_daemon_reload, enabled=unit.enabled, running=unit.running)
+    state = summary(active, link=link, reload=unit.need_daemon_reload, enabled=unit.enabled, running=unit.running)
+    return {**state, **secrets_state(observed, active.inputs)}
 
 
 def summary(deployment: Deployment, *, link: str | None, reload: bool, enabled: bool, running: bool) -> dict[str, Any]:
@@ -38,16 +41,27 @@ def summary(deployment: Deployment, *, link: str | None, reload: bool, enabled: 
     }
 
 
+def secrets_state(observed: Observed, inputs: Inputs | None) -> dict[str, str]:
+    """Return whether ``inputs`` have other secret values than the deployment in use; nothing where neither has any."""
+    active = observed.active
+    before = active.inputs.secrets if active is not None and active.inputs is not None else {}
+    after = inputs.secrets if inputs is not None else {}
+    if not before and not after:
+        return {}
+    same = json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)
+    return {"secrets": "unchanged" if same else "changed"}
+
+
 def render_diff(
     observed: Observed, after: dict[str, Any], *, written: Mapping[GeneratedFile, str], removed: tuple[str, ...]
 ) -> tuple[dict[str, str], ...]:
     """Return the diff: the summary, then each file that is written (with its text before) or removed."""
     entries = list(state_diff(describe_state(observed), after, header=f"system container {observed.paths.name}"))
     for file, before in written.items():
-        new = _with_mode(file.content, file.mode)
+        new = _with_mode(file.shown, file.mode)
         if before != new:
             entries.append(text_diff(header=file.path, before=before, after=new))
-    entries += [text_diff(header=path, before=shown(observed.files.get(path)), after="") for path in removed]
+    entries += [text_diff(header=path, before=shown(observed, path), after="") for path in removed]
     return tuple(entries)
 
 
@@ -61,18 +75,20 @@ def switched_files(
     active = observed.active
     compared = {f"{target.directory}/config.json": f"{active.directory}/config.json" if active else ""}
     return {
-        file: shown(observed.files.get(compared.get(file.path, file.path)))
+        file: shown(observed, compared.get(file.path, file.path))
         for file in target.files
         if file not in damaged and (file.path in compared or not file.path.startswith(observed.paths.root + "/"))
     }
 
 
-def shown(found: FileState | None) -> str:
-    """Return a file as a diff shows it."""
+def shown(observed: Observed, path: str) -> str:
+    """Return a file on the host as a diff shows it."""
+    found = observed.files.get(path)
     if found is None:
         return ""
-    text = found.content.decode("utf-8", "replace")
-    return f"link to {text}\n" if found.is_link else _with_mode(text, found.mode)
+    if found.is_link:
+        return f"link to {found.content.decode('utf-8', 'replace')}\n"
+    return _with_mode(shown_text(observed, path, found), found.mode)
 
 
 def _with_mode(text: str, mode: int) -> str:

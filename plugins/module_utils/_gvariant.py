@@ -99,6 +99,15 @@ def directory_mode(dirmeta: bytes) -> tuple[int, int, int]:
     return uid, gid, mode
 
 
+def directory_xattrs(dirmeta: bytes) -> dict[bytes, bytes]:
+    """Return the xattrs of a dirmeta object ``(uuua(ayay))``."""
+    found = {}
+    for entry in elements(dirmeta[12:], alignment=1):
+        end = offset(entry, 0)
+        found[entry[: end - 1]] = entry[end : len(entry) - offset_size(len(entry))]
+    return found
+
+
 def commit_root(commit: bytes) -> Node:
     """Return the root directory of a commit ``(a{sv}aya(say)sstayay)``: the last two members."""
     end = offset(commit, 5)

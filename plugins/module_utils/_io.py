@@ -55,8 +55,10 @@ def write_file(path: str, content: bytes, *, mode: int, temporary: str | None = 
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         os.rename(temporary, path)
-    except BaseException:
+    except BaseException as exc:
         _unlink(temporary)
+        if isinstance(exc, OSError) and exc.filename is None:  # of what was written, it tells no path
+            raise OSError(exc.errno, exc.strerror, path) from exc
         raise
     sync_directory(os.path.dirname(path))
 
@@ -82,17 +84,21 @@ def remove_file(path: str) -> None:
     _unlink(path)
     folder = os.path.dirname(path)
     if folder.endswith(".service.d"):
-        with contextlib.suppress(OSError):
+        try:
             os.rmdir(folder)
+        except OSError as exc:
+            if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.EBUSY):
+                raise
 
 
 def remove_tree(path: str) -> None:
     """Remove a directory (or a file or link in its place) and all below it, following no link, if it is there.
 
-    It is renamed out of the way first, so that a crash leaves no half directory under its name.
+    It is renamed out of the way first, so that a crash leaves no half directory under its name; a hidden one is taken for a
+    leftover as it is.
     """
     folder, name = os.path.split(path)
-    doomed = os.path.join(folder, f".{name}.removed")
+    doomed = path if name.startswith(".") else os.path.join(folder, f".{name}.removed")
     for place in (path, doomed):
         _refuse_mounts(place)
     try:

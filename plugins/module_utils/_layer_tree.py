@@ -58,10 +58,13 @@ class FolderMerge(Generic[_Item]):
 
     ``folders`` are all directories in it, each with the layers that are put into it; ``replaced`` what is in the way of
     one. Both have also what a higher layer hides again, as it is there when the layers below are put in place.
+    ``visible_files`` and ``visible_folders`` are what is left in the end, by name.
     """
 
     folders: list[tuple[str, list[tuple[int, _Item]]]] = field(default_factory=list)
     replaced: list[Replaced[_Item]] = field(default_factory=list)
+    visible_files: dict[str, _Item] = field(default_factory=dict)
+    visible_folders: dict[str, list[tuple[int, _Item]]] = field(default_factory=dict)
 
 
 def is_opaque(names: Iterable[str]) -> bool:
@@ -74,8 +77,7 @@ def merge_folder(
 ) -> FolderMerge[_Item]:
     """Put what layers (lowest first, each with its index) have in one directory one over the other."""
     merge: FolderMerge[_Item] = FolderMerge()
-    files: dict[str, _Item] = {}
-    folders: dict[str, list[tuple[int, _Item]]] = {}
+    files, folders = merge.visible_files, merge.visible_folders
     for index, children in layers:
         hidden = [*files, *folders] if is_opaque(children) else list(filter(None, map(_hidden, children)))
         for name in hidden:

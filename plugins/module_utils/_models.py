@@ -44,7 +44,7 @@ class HostFileState:
 class FileState:
     """A file as found on the host; ``mtime`` is in seconds since the epoch. A link is never followed."""
 
-    content: bytes
+    content: bytes = field(repr=False)
     mode: int
     mtime: float
     is_link: bool = False
@@ -56,6 +56,8 @@ class UnitState:
 
     ``since`` is when the main process started, in seconds since the epoch; ``memory`` is in bytes, None where
     the host does not account; ``kind`` is the unit's ``Type``, ``has_job`` tells that a start or stop is under way.
+    ``exit_code`` is how the main process ended at ``exited``: ``exited`` with ``exit_status``, or ``killed`` or ``dumped`` by
+    the signal of that number. None while it runs, and when it never did.
     """
 
     load: str = "not-found"
@@ -67,7 +69,9 @@ class UnitState:
     since: float | None = None
     restarts: int = 0
     result: str = "success"
+    exit_code: str | None = None
     exit_status: int = 0
+    exited: float | None = None
     memory: int | None = None
     kind: str = "simple"
     has_job: bool = False
@@ -170,6 +174,7 @@ class Observed:
     systemd starts the unit at boot, ``leftovers`` what an interrupted run left. ``host_files`` maps the path of each
     recorded host file, and of each that was asked for, to what is there; ``journal`` is of a change that was interrupted.
     ``shared`` are the host files that other containers have too, ``host_leftovers`` temporary files beside host files.
+    ``damaged`` are the slots whose root file system was found damaged, if that was asked for.
     """
 
     paths: Paths
@@ -188,6 +193,7 @@ class Observed:
     journal: Journal | None = None
     shared: frozenset[str] = frozenset()
     host_leftovers: tuple[str, ...] = ()
+    damaged: frozenset[int] = frozenset()
 
     @property
     def was_running(self) -> bool:

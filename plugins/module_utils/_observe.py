@@ -34,7 +34,8 @@ def observe_containers(root: str, names: Sequence[str]) -> dict[str, Observed]:
     """Return each named container as found below ``root``, with one call of systemctl for all."""
     paths = [Paths(name=name, root=root) for name in names]
     units = show_units([item.unit_name for item in paths])
-    return {item.name: _observe(item, units[item.unit_name]) for item in paths}
+    links = _enablement_links({item.unit_name for item in paths})
+    return {item.name: _observe(item, units[item.unit_name], links.get(item.unit_name, ())) for item in paths}
 
 
 def observe_host(runtime: str) -> HostFacts:
@@ -62,7 +63,17 @@ def kind_of(path: str) -> str | None:
     return "directory" if os.path.isdir(path) else "file"
 
 
-def _observe(paths: Paths, unit: UnitState) -> Observed:
+def _enablement_links(units: set[str]) -> dict[str, list[str]]:
+    """Return the links by which systemd starts units at boot, by unit, sorted; each folder is listed once for all."""
+    found: dict[str, list[str]] = {}
+    for folder in sorted(glob.glob("/etc/systemd/system/*.*/")):
+        with contextlib.suppress(OSError):
+            for name in units.intersection(os.listdir(folder)):
+                found.setdefault(name, []).append(folder + name)
+    return found
+
+
+def _observe(paths: Paths, unit: UnitState, links: Sequence[str]) -> Observed:
     found = [read_slot(paths.link, slot) for slot in slots(paths.link)]
     deployments = tuple(item for item in found if isinstance(item, Deployment))
     problem = None
@@ -85,7 +96,7 @@ def _observe(paths: Paths, unit: UnitState) -> Observed:
         files=files,
         unit=unit,
         runtime_bundle=container_bundle(paths.name),
-        enablement_links=tuple(sorted(glob.glob(f"/etc/systemd/system/*.*/{glob.escape(paths.unit_name)}"))),
+        enablement_links=tuple(links),
         leftovers=_leftovers(paths),
         journal=read_journal(paths.journal),
     )
@@ -94,6 +105,8 @@ def _observe(paths: Paths, unit: UnitState) -> Observed:
 def _leftovers(paths: Paths) -> tuple[str, ...]:
     """Return what an interrupted run left beside the link, the slots and the files of the container."""
     places = [paths.link, paths.unit, paths.drop_in, paths.unit_options, paths.tmpfiles, paths.journal]
+    generated = ("info", "config.json", paths.unit_name, paths.tmpfiles_copy)
+    places += [f"{paths.slot(slot)}/{name}" for slot in slots(paths.link) for name in generated]
     found = [temporary_name(place) for place in places if os.path.lexists(temporary_name(place))]
     slot = re.compile(rf"\.{re.escape(paths.name)}\.[0-9]+\.(new|removed)\Z")
     with contextlib.suppress(OSError):

@@ -164,6 +164,8 @@ class Repository(RepositoryReader):
         another below it: ``ostree checkout --union`` fails at the file and **follows the link**, on the host, so these
         are removed in between. ``StoreError`` where it is not clear that replacing is meant.
         """
+        if not commits:
+            raise StoreError(f"Nothing was given to check out into '{destination}': an image has at least one layer")
         user = ["--user-mode"] if self.mode == "bare-user" else []
         start = 0
         for index, paths in [*sorted(self.replaced(commits).items()), (len(commits), [])]:

@@ -15,6 +15,7 @@ from ._actions import (
     EndChange,
     ForgetFailure,
     RemoveDirectory,
+    RemoveEmptyDirectory,
     RemoveFile,
     RemoveLeftover,
     StopUnit,
@@ -51,6 +52,8 @@ def plan_absent(observed: Observed) -> Plan:
     elif observed.owns_unit:
         files += observed.enablement_links
     actions += [*host.actions, *(RemoveFile(path) for path in files)]
+    if observed.journal is not None:  # a run that was killed may have left it empty
+        actions.append(RemoveEmptyDirectory(f"{paths.unit}.d"))
     if any(is_unit_file(path) for path in files) or (unit.load != "not-found" and unit.need_daemon_reload):
         actions.append(DaemonReload())
     if unit.active == "failed":

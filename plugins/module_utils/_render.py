@@ -24,6 +24,7 @@ from ._mounts import merge_mounts
 from ._oci_image import ImageConfig
 from ._runtime_fit import fit_runtime_spec
 from ._runtime_spec import bind_sources, default_runtime_spec, image_user, parse_runtime_spec
+from ._secrets import hide
 from ._systemd_unit import DEFAULT_UNIT_TEMPLATE, render_drop_in, start_stop_values, uses_pid_file
 from ._template import FORCED, variables
 from ._tmpfiles import MissingSource, add_lines, created_mount_sources, default_tmpfiles
@@ -78,8 +79,7 @@ def render(
     scene = _Scene(image, files, inputs, target, facts, find_missing, unit_template if has_service else None, values)
     generated, warnings = _generate(scene, masked=frozenset())
     if inputs.secrets:
-        masked = _generate(scene, masked=frozenset(inputs.secrets))[0]
-        generated = [_with_mask(file, shown) for file, shown in zip(generated, masked)]
+        generated = _with_masks(generated, scene)
     on_host, renames = _host_files(scene), render_renames(files.manifest.rename_files, values)
     warnings += _host_file_warnings(files)
     return Deployment(
@@ -131,12 +131,10 @@ def _generate(scene: _Scene, *, masked: frozenset[str]) -> tuple[list[GeneratedF
     else:
         tmpfiles = default_tmpfiles(missing, uid=scene.facts.uid, gid=scene.facts.gid)
     tmpfiles = add_lines(tmpfiles, created_mount_sources(scene.inputs.mounts))
-    secret = bool(variables(files.tmpfiles_template or "") & set(scene.inputs.secrets))
     generated = [GeneratedFile(path=f"{directory}/config.json", content=config, mode=0o600)]
     if tmpfiles:
-        mode = 0o600 if secret else 0o644
-        generated.append(GeneratedFile(path=f"{directory}/{paths.tmpfiles_copy}", content=tmpfiles, mode=mode))
-        generated.append(GeneratedFile(path=paths.tmpfiles, content=tmpfiles, mode=mode))
+        generated.append(GeneratedFile(path=f"{directory}/{paths.tmpfiles_copy}", content=tmpfiles, mode=0o644))
+        generated.append(GeneratedFile(path=paths.tmpfiles, content=tmpfiles, mode=0o644))
     if scene.unit is not None:
         unit = substitute_unit(scene.unit, values, trusted=own)
         drop_in = render_drop_in(paths=paths, runtime=scene.inputs.runtime, unit=unit, has_tmpfiles=bool(tmpfiles))
@@ -166,13 +164,28 @@ def _host_file_warnings(files: ImageFiles) -> list[str]:
     ]
 
 
-def _with_mask(file: GeneratedFile, shown: GeneratedFile) -> GeneratedFile:
-    return file if file.content == shown.content else dataclasses.replace(file, masked=shown.content)
+def _with_masks(files: Sequence[GeneratedFile], scene: _Scene) -> list[GeneratedFile]:
+    """Return the files with what may be shown of them; only root may read those that hold a secret.
+
+    Where a mask cannot stand for a secret, as that has to be a number or a path, it is put into the text afterwards.
+    """
+    secrets = scene.inputs.secrets
+    try:
+        masked = {file.path: file.content for file in _generate(scene, masked=frozenset(secrets))[0]}
+    except InvalidInputError:
+        masked = {}
+    found = []
+    for file in files:
+        shown = masked[file.path] if file.path in masked else hide(file.content, list(secrets.values()))
+        secret = shown != file.content
+        found.append(dataclasses.replace(file, masked=shown, mode=file.mode & 0o600) if secret else file)
+    return found
 
 
 def _check_secrets(unit_template: str, inputs: Inputs) -> None:
     """Raise for a secret in a unit: systemd shows units to all users."""
-    names = sorted(variables(unit_template) & set(inputs.secrets))
+    used = variables(unit_template) | ({"PIDFILE", "RUN_DIRECTORY"} if uses_pid_file(unit_template) else set())
+    names = sorted(used & set(inputs.secrets))
     if names:
         raise InvalidInputError(
             f"The image's service.template uses the secret values {', '.join(names)}, and systemd shows units to all users: give"

@@ -27,12 +27,17 @@ _PROPERTIES = (
     "NeedDaemonReload",
     "MainPID",
     "ExecMainStartTimestampMonotonic",
+    "ExecMainExitTimestampMonotonic",
+    "ExecMainCode",
     "ExecMainStatus",
     "Job",
     "NRestarts",
     "Result",
     "MemoryCurrent",
 )
+_EXIT_CODES = {"1": "exited", "2": "killed", "3": "dumped"}
+"""How a process ended: ``si_code`` of waitid(2), as systemd's own messages spell it."""
+
 _NOT_ACCOUNTED = 2**64 - 1
 _POLL = 0.1
 _JOURNAL_LINES = 15
@@ -58,6 +63,7 @@ def parse_unit_state(block: str, *, now: tuple[float, float]) -> UnitState:
     """Parse one block of ``systemctl show``; ``now`` is (seconds since the epoch, seconds of the monotonic clock)."""
     values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
     started = _number(values.get("ExecMainStartTimestampMonotonic"))
+    exited = _number(values.get("ExecMainExitTimestampMonotonic"))
     memory = _number(values.get("MemoryCurrent"))
     return UnitState(
         load=values.get("LoadState", "not-found"),
@@ -69,7 +75,9 @@ def parse_unit_state(block: str, *, now: tuple[float, float]) -> UnitState:
         since=now[0] - now[1] + started / 1e6 if started else None,
         restarts=_number(values.get("NRestarts")) or 0,
         result=values.get("Result", "success"),
+        exit_code=_EXIT_CODES.get(values.get("ExecMainCode", "")),
         exit_status=_number(values.get("ExecMainStatus")) or 0,
+        exited=now[0] - now[1] + exited / 1e6 if exited else None,
         memory=memory if memory is not None and memory != _NOT_ACCOUNTED else None,
         kind=values.get("Type") or "simple",
         has_job=bool(_number(values.get("Job"))),

@@ -88,7 +88,7 @@ def check_unit_options(options: Mapping[str, Any]) -> UnitOptions:
     """
     checked: dict[str, dict[str, Any]] = {}
     for section, entries in options.items():
-        if not _OPTION_NAME.match(section) or not isinstance(entries, dict):
+        if not isinstance(section, str) or not _OPTION_NAME.match(section) or not isinstance(entries, dict):
             raise InvalidInputError(
                 f"unit_options: '{section}' has to be the name of a section, such as 'Service', with a dictionary of its options"
             )

@@ -26,6 +26,7 @@ from ._template import FORCED, PLACEHOLDER
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_UNESCAPED_TYPES = ("f", "F", "w")  # lines of tmpfiles.d(5) whose argument has C-style escapes
 _UUID_NAMESPACE = uuid.UUID("6c1a5c1e-9a37-5d1b-8f0e-2f5d8f0c7a41")
 
 
@@ -101,7 +102,7 @@ def substitute_json(template: str, values: Mapping[str, Any], *, file: str, mask
     def put(name: str, match: re.Match[str]) -> str:
         value = values[name]
         if name in masked:
-            return MASK if inside(match.start()) else json.dumps(MASK)
+            value = MASK if inside(match.start()) else _masked_json(value)
         if inside(match.start()):
             if isinstance(value, (list, dict)):
                 raise InvalidInputError(f"{file}: the value of '{name}' stands inside of a JSON string: give text")
@@ -162,7 +163,11 @@ def substitute_tmpfiles(
             raise InvalidInputError(
                 f"{file}: the value of '{name}' has white space, a quote or a backslash: leave it out"
             )
-        return text if name in trusted else text.replace("%", "%%")
+        if name in trusted:
+            return text
+        if in_argument and _line_before(template, match).lstrip()[:1] in _UNESCAPED_TYPES:
+            text = text.replace("\\", "\\\\")
+        return text.replace("%", "%%")
 
     return _substitute(template, put, file=file)
 
@@ -221,6 +226,24 @@ def _string_mask(template: str) -> Callable[[int], bool]:
     return inside
 
 
+def _masked_json(value: Any) -> Any:
+    """Return a value for raw JSON with a mask for each of its scalars; text is taken apart as the JSON that it is."""
+    if isinstance(value, str):
+        text = value.strip()
+        inner = text.strip(",").strip()
+        for opening, closing in ("[]", "{}"):
+            with contextlib.suppress(InvalidInputError):
+                elements = json.dumps(_masked_elements(load_json(f"{opening}{inner}{closing}", file="")))[1:-1]
+                return ("," if text.startswith(",") else "") + elements + ("," if inner and text.endswith(",") else "")
+    return _masked_elements(value) if isinstance(value, (list, dict)) else json.dumps(MASK)
+
+
+def _masked_elements(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked_elements(item) for key, item in value.items()}
+    return [_masked_elements(item) for item in value] if isinstance(value, list) else MASK
+
+
 def _check_raw_json(text: str, *, name: str, file: str) -> None:
     """Raise unless ``text`` is elements of a list or members of an object, which can close nothing around it."""
     stripped = text.strip().strip(",").strip()
@@ -229,7 +252,8 @@ def _check_raw_json(text: str, *, name: str, file: str) -> None:
             load_json(candidate, file=file)
             return
     raise InvalidInputError(
-        f"{file}: the value of '{name}' stands outside of a JSON string and is not JSON that can stand there: {text[:80]!r}"
+        f"{file}: the value of '{name}' stands outside of a JSON string and is not JSON that can stand there: give a list or a"
+        " dict, or JSON text"
     )
 
 

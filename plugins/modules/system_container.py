@@ -78,6 +78,7 @@ options:
     description:
       - Values that nobody but root may see. They go before O(values), and are shown as C(********) in diffs.
       - They are kept in files that only root may read. The service's unit cannot use them, as systemd shows units to all users.
+      - A diff says V(secrets: changed) when one of them did, which makes a new deployment.
     type: dict
     default: {}
   mounts:
@@ -117,7 +118,8 @@ options:
     description:
       - Options of the service's unit, by section, such as limits, environment, order. They go into a drop-in of their own.
       - A list gives an option several times.
-      - A change restarts a running service. The container gets exactly these options, those of an earlier task are not kept.
+      - A change restarts a running service. If that does not become ready, the options before are put back and the task fails.
+      - The container gets exactly these options, those of an earlier task are not kept.
     type: dict
     default: {}
   runtime:
@@ -137,7 +139,8 @@ options:
     type: str
   rollback_on_failure:
     description:
-      - Whether the deployment before is made active again when the new one does not become ready.
+      - Whether the deployment before is made active again when the new one does not become ready, and a container that is new
+        is removed.
       - V(false) leaves the new one in place. The task fails in both cases.
     type: bool
     default: true
@@ -149,13 +152,16 @@ options:
   verify:
     description:
       - Hash again all files of the deployment, and of its image in the repository.
-      - A damaged deployment is replaced by a fresh one, which restarts a running service.
+      - A damaged image is pulled again. With O(pull=never) the task fails instead.
+      - A damaged deployment is replaced by a fresh one, which restarts a running service. If that does not become ready, the
+        damaged one is made active again, and the task fails. A damaged one that is only kept is removed.
     type: bool
     default: false
   health_cmd:
     description:
       - Command with its arguments that is run inside of the container after a start, again and again until it ends with 0 or
         O(ready_timeout) is over.
+      - It is run only when this task starts the service, and not for the deployment that is gone back to.
     type: list
     elements: str
   ready_delay:
@@ -251,6 +257,37 @@ artifacts_known:
   returned: success
   type: bool
   sample: true
+edited_files:
+  description: Files that the image puts on the host and that somebody edited. They stay as they are, with a warning.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+interrupted:
+  description:
+    - In check mode the change that an earlier run began and did not end, such as V(update). This run would end it.
+  returned: success
+  type: str
+  sample: null
+damage:
+  description:
+    - What O(verify) found, empty when nothing is wrong. It is mended then, unless in check mode.
+  returned: when O(verify) is true and O(state) is not V(absent)
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path in the image's layer, or absolute path below a deployment's directory.
+      type: str
+      sample: /var/lib/containers/atomic/hello-world.0/rootfs/usr/bin/hello-world
+    problem:
+      description: As M(projectatomic.system_containers.system_container_info) lists it under C(drift).
+      type: str
+      sample: changed
+    commit:
+      description: OSTree commit that has it, none for what is in a deployment.
+      type: str
+      sample: null
 container:
   description:
     - The container afterwards, as R(system_container_info,ansible_collections.projectatomic.system_containers.system_container_info_module)

@@ -17,6 +17,7 @@ author:
 description:
   - Lists system containers with their image, deployments, values and the state of their unit.
   - A container that is damaged is listed with the reason.
+  - What was changed by hand, or got lost, is listed under RV(containers[].drift).
   - This module pulls nothing. It accepts the options for pulling, and ignores them, so that one C(module_defaults) of the action
     group serves all modules.
 options:
@@ -26,6 +27,13 @@ options:
       - A name that does not exist is not listed.
     type: list
     elements: str
+  verify:
+    description:
+      - Hash all files of the deployments again, and what the OSTree repository holds of their images.
+      - What is found is listed under RV(containers[].drift), and nothing is mended. With O(ignore:verify=true),
+        M(projectatomic.system_containers.system_container) mends it.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - projectatomic.system_containers._pull
   - projectatomic.system_containers._store
@@ -53,6 +61,19 @@ EXAMPLES = r"""
   projectatomic.system_containers.system_container_info:
     name: hello-world
   register: hello
+
+- name: Have every file of all containers hashed again
+  projectatomic.system_containers.system_container_info:
+    verify: true
+  register: verified
+
+- name: Fail when anything was changed by hand
+  ansible.builtin.assert:
+    that: item.drift == []
+    fail_msg: "{{ item.drift }}"
+  loop: "{{ verified.containers }}"
+  loop_control:
+    label: "{{ item.name }}"
 """
 
 RETURN = r"""
@@ -73,6 +94,12 @@ containers:
       sample: hello-world
     broken:
       description: Why the container cannot be used as it is, none when it can.
+      type: str
+      sample: null
+    interrupted:
+      description:
+        - The change that a run began and did not end, such as V(install), V(update), V(change) or V(remove); none when there is none.
+        - The next run of M(projectatomic.system_containers.system_container) ends it.
       type: str
       sample: null
     image:
@@ -97,19 +124,91 @@ containers:
       sample: 0a1b2c3d4e5f
     deployments:
       description:
-        - The deployments on the host, each with its C(id), whether it is C(active), C(directory), C(image), C(manifest_digest),
-          C(index_digest), C(values) and when it was C(created) in seconds since the epoch.
+        - The deployments on the host.
       type: list
       elements: dict
-      sample: [{"id": "0a1b2c3d4e5f", "active": true, "directory": "/var/lib/containers/atomic/hello-world.0"}]
+      contains:
+        id:
+          description: Id of the deployment, 12 hex digits. Empty for one that Atomic left.
+          type: str
+          sample: 0a1b2c3d4e5f
+        active:
+          description: Whether this is the one in use.
+          type: bool
+          sample: true
+        directory:
+          description: Where it is.
+          type: str
+          sample: /var/lib/containers/atomic/hello-world.0
+        image:
+          description: Name of the image as the task gave it.
+          type: str
+          sample: localhost/hello-world
+        manifest_digest:
+          description: Digest of the image's manifest for the platform.
+          type: str
+          sample: "sha256:1f0d..."
+        index_digest:
+          description: Digest of the index that the manifest was chosen from, none when the source had no index.
+          type: str
+          sample: null
+        values:
+          description: The values that the user set.
+          type: dict
+          sample: {"RECEIVER": "Fleet"}
+        secret_values:
+          description: Names of the secret values.
+          type: list
+          elements: str
+          sample: ["TOKEN"]
+        mounts:
+          description: The mounts that the user added.
+          type: list
+          elements: dict
+          sample: []
+        runtime:
+          description: Path of the OCI runtime.
+          type: str
+          sample: /usr/bin/runc
+        created:
+          description: When it was made, in seconds since the epoch.
+          type: int
+          sample: 1795436270
+        has_service:
+          description: Whether the image has a service.
+          type: bool
+          sample: true
+        verified:
+          description:
+            - Whether its root file system was compared with what its image's layers say; none without O(verify).
+          type: bool
+          sample: true
+        unverified_reason:
+          description: Why it could not be compared, such as that the image is not in the store any more.
+          type: str
+          sample: null
     values:
       description: The values that the user set.
       type: dict
       sample: {"RECEIVER": "Fleet"}
     computed_values:
-      description: All other values that the templates were rendered with.
+      description: All other values that the templates were rendered with, but for secret ones.
       type: dict
       sample: {"PORT": "8081"}
+    secret_values:
+      description: Names of the secret values that the user set.
+      type: list
+      elements: str
+      sample: ["TOKEN"]
+    mounts:
+      description: The mounts that the user added.
+      type: list
+      elements: dict
+      sample: [{"destination": "/data", "source": "/srv/hello", "type": "bind", "options": [], "create": "directory"}]
+    unit_options:
+      description: The options of the unit that the user set, by section.
+      type: dict
+      sample: {"Service": {"MemoryMax": "512M"}}
     runtime:
       description: Path of the OCI runtime.
       type: str
@@ -130,6 +229,10 @@ containers:
       description: Name of the unit, none when the image has no service.
       type: str
       sample: hello-world.service
+    unit_file:
+      description: Path of the unit's file, none when the image has no service.
+      type: str
+      sample: /etc/systemd/system/hello-world.service
     pid:
       description: Main process of the unit on the host, none when it does not run.
       type: int
@@ -138,6 +241,10 @@ containers:
       description: When the main process was started, in seconds since the epoch.
       type: float
       sample: 1795436279.5
+    started_at:
+      description: The same as ISO 8601 has it, in UTC.
+      type: str
+      sample: "2026-11-23T18:17:59Z"
     restarts:
       description: How often systemd restarted the unit by itself.
       type: int
@@ -147,9 +254,31 @@ containers:
       type: str
       sample: success
     exit_status:
-      description: Exit status of the unit's main process, 0 while it runs.
+      description: Exit status of the unit's main process, or the number of the signal that ended it; 0 while it runs.
       type: int
       sample: 0
+    last_exit:
+      description:
+        - How the main process ended. None while it runs, as systemd forgets it at the next start.
+      type: dict
+      contains:
+        code:
+          description: Either C(exited), C(killed) or C(dumped).
+          type: str
+          sample: exited
+        status:
+          description: Exit status, none when a signal ended it.
+          type: int
+          sample: 1
+        signal:
+          description: Number of the signal that ended it, none when it ended by itself.
+          type: int
+          sample: null
+        at:
+          description: When, in UTC.
+          type: str
+          sample: "2026-11-23T18:17:59Z"
+      sample: null
     memory:
       description: Memory in use in bytes, none where the host does not account.
       type: int
@@ -163,6 +292,34 @@ containers:
       type: list
       elements: str
       sample: ["/etc/systemd/system/hello-world.service"]
+    edited_files:
+      description: Files that the image puts on the host and that somebody edited. They stay as they are, and are no drift.
+      type: list
+      elements: str
+      sample: []
+    drift:
+      description:
+        - Where the host is not as the container's records say. Always looked at are the link, the generated files, the unit's
+          drop-ins and what the image puts on the host; with O(verify) also the root file systems of all deployments, and the
+          repository behind them.
+        - Whether the service runs or starts at boot is no drift.
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: The absolute path. A directory that is missing or extra stands for all below it.
+          type: str
+          sample: /etc/systemd/system/hello-world.service
+        problem:
+          description:
+            - One of C(missing), C(extra), C(type), C(content), C(mode), C(owner), C(xattrs) and C(target) (of a link).
+            - C(changed), where the repository's copy was changed as well, so that nothing tells in which way. Files of a
+              root file system are hard links into it.
+            - C(not reloaded), when systemd still has an earlier version of the unit.
+            - The reason, when a whole deployment cannot be used.
+          type: str
+          sample: content
+      sample: []
 store:
   description: Sizes of what the OSTree repository holds, from what was recorded when it was pulled.
   returned: success
@@ -223,6 +380,7 @@ runtime:
       sample: "By upstream's version alone: distributions mend old versions without changing it, ask the one in use."
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -233,19 +391,27 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._c
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployments import container_names
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._describe import describe_container
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._drift import Verified
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_file_io import with_host_files
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Observed
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._module import run_module
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._observe import (
     observe_containers,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._runtime import observe_runtime
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import Store, locate_store
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store_sizes import store_sizes
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**STORE, **PULL, "name": {"type": "list", "elements": "str"}},
+        argument_spec={
+            **STORE,
+            **PULL,
+            "name": {"type": "list", "elements": "str"},
+            "verify": {"type": "bool", "default": False},
+        },
         supports_check_mode=True,
         **PULL_RULES,
     )
@@ -258,14 +424,24 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
     wanted = params["name"]
     names = container_names(store.root) if wanted is None else sorted({check_container_name(name) for name in wanted})
     observed = observe_containers(store.root, names)
-    existing = [observed[name] for name in names if observed[name].exists]
+    existing = [with_host_files(observed[name]) for name in names if observed[name].exists]
+    verified = _verify(store, existing) if params["verify"] else None
     return {
         "changed": False,
         "exists": len(existing) == len(names) and bool(existing),
-        "containers": [describe_container(item) for item in existing],
+        "containers": [describe_container(item, verified=verified) for item in existing],
         "store": store_sizes(store.repository).describe(),
         "runtime": observe_runtime(),
     }
+
+
+def _verify(store: Store, containers: Sequence[Observed]) -> dict[str, Verified]:
+    """Return what hashing all deployments again finds, by directory; what they share is hashed once."""
+    from ansible_collections.projectatomic.system_containers.plugins.module_utils._rootfs_verify import (
+        verify_deployments,
+    )
+
+    return verify_deployments(store.repository, [item for container in containers for item in container.deployments])
 
 
 if __name__ == "__main__":

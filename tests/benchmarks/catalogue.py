@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 
-from benchmarks import disk, growth, memory, pulling, sharing, unchanged
+from benchmarks import containers, disk, growth, memory, pulling, sharing, unchanged
 from benchmarks.results import Result
 from benchmarks.session import Session
 
@@ -28,6 +28,11 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "memory": memory.memory,
     "disk": disk.disk,
     "growth": growth.growth,
+    "container-install": containers.install,
+    "container-update": containers.update,
+    "container-rollback": containers.rollback,
+    "container-nothing-to-do": containers.nothing_to_do,
+    "container-info": containers.info,
 }
 
 SEES_INFLATERS = frozenset({"inflaters"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,14 @@ from typing import Any
 from runner.collection_link import link_collection
 from runner.project import COLLECTION_PATH
 
-IMAGE = link_collection() / COLLECTION_PATH / "plugins/modules/system_container_image.py"
+MODULES = link_collection() / COLLECTION_PATH / "plugins/modules"
+IMAGE = MODULES / "system_container_image.py"
+CONTAINER = MODULES / "system_container.py"
+CONTAINER_INFO = MODULES / "system_container_info.py"
+PODMAN_COLLECTIONS = Path(sys.prefix, "share/bench-collections")
+"""Where `make bootstrap-bench` puts the collection containers.podman."""
+
+PODMAN_CONTAINER = PODMAN_COLLECTIONS / "ansible_collections/containers/podman/plugins/modules/podman_container.py"
 EMPTY = Path(__file__).with_name("empty_module.py")
 
 
@@ -29,9 +37,8 @@ def build_module(source: Path, arguments: Mapping[str, Any], destination: Path, 
     from ansible.parsing.dataloader import DataLoader
     from ansible.template import Templar
 
-    collection = "projectatomic.system_containers." if source.is_relative_to(link_collection()) else ""
     built = modify_module(
-        module_name=collection + source.stem,
+        module_name=_collection_of(source) + source.stem,
         module_path=str(source),
         module_args=dict(arguments),
         templar=Templar(loader=DataLoader(), variables={}),
@@ -43,10 +50,19 @@ def build_module(source: Path, arguments: Mapping[str, Any], destination: Path, 
     return destination
 
 
+def _collection_of(source: Path) -> str:
+    """Return the name of the collection that a module is of, with a dot; nothing for one of no collection."""
+    words = source.parts
+    if "ansible_collections" not in words:
+        return ""
+    start = words.index("ansible_collections") + 1
+    return ".".join((*words[start : start + 2], ""))
+
+
 @functools.cache
 def load_ansible() -> None:
-    """Tell Ansible where the collection is; it reads that from the environment as it is imported."""
-    os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(link_collection())
+    """Tell Ansible where the collections are; it reads that from the environment as it is imported."""
+    os.environ["ANSIBLE_COLLECTIONS_PATH"] = f"{link_collection()}:{PODMAN_COLLECTIONS}"
     from ansible.plugins.loader import init_plugin_loader
 
     init_plugin_loader([])

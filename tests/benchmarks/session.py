@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks import registry as registries
 from benchmarks.contenders import Empty, Floor, Ours, OursAgain, Podman
 from benchmarks.content import Shape
+from benchmarks.hosts import BenchHost
 from benchmarks.images import PublishedImage, publish
 from benchmarks.isolation import installed_inflaters, unmount_below
 
@@ -45,6 +46,7 @@ class Session:
         self.folder, self.environment, self.registry = folder, environment, registry
         self._scale = options.scale
         self._images: dict[tuple[Shape, int | None], PublishedImage] = {}
+        self._host: BenchHost | None = None
 
     def shape(self, *, size: int, files: int, layers: int = 1, even: bool = False, seed: int = 1) -> Shape:
         """Return a shape at this run's scale."""
@@ -81,6 +83,18 @@ class Session:
         return Podman(image, store=self.folder / PODMAN_STORE, environment=self.environment)
 
     @property
+    def host(self) -> BenchHost:
+        """A host of the lab, booted when it is first asked for."""
+        if self._host is None:
+            self._host = BenchHost(folder=self.folder / "host", python=self.python)
+        return self._host
+
+    def close(self) -> None:
+        """Take the host down."""
+        if self._host is not None:
+            self._host.down()
+
+    @property
     def inflaters(self) -> dict[str, str]:
         """Faster inflaters of the machine, by name; they are hidden unless a benchmark shows one."""
         return installed_inflaters()
@@ -91,8 +105,9 @@ def session(options: Options, folder: Path) -> Iterator[Session]:
     """Open a session in an empty folder and clear the folder afterwards."""
     environment = _environment(folder)
     try:
-        with registries.running(folder / "registry", environment) as registry:
-            yield Session(options, folder, environment, registry)
+        with contextlib.ExitStack() as stack:
+            registry = stack.enter_context(registries.running(folder / "registry", environment))
+            yield stack.enter_context(contextlib.closing(Session(options, folder, environment, registry)))
     finally:
         unmount_below(folder)
         shutil.rmtree(folder)

@@ -64,27 +64,39 @@ class Place:
 
     def run(self, argv: Sequence[str], *, content: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, ``content`` as its input."""
-        words = [f"{key}={value}" for key, value in self.environment.items()]
-        command = [*self.prefix, "env", *words, *argv]
         given = {"stdin": subprocess.DEVNULL} if content is None else {"input": content}
-        return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, **given)
+        return subprocess.run(self.command(argv), capture_output=True, text=True, timeout=TIMEOUT, check=False, **given)
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """Return what is executed here to run a command there."""
+        return [*self.prefix, "env", *(f"{key}={value}" for key, value in self.environment.items()), *argv]
 
     def supervise(self, argv: Sequence[str], *, under: str, fault: Fault | None = None) -> Report:
         """Run a program under a fault; without one, all its calls are recorded."""
-        options = [] if fault is None else fault.arguments()
-        done = self.run([self.python, "-IS", self.supervisor, *options, "--under", under, "--", *argv])
+        done = self.run(self.supervised(argv, under=[under], fault=fault))
         if done.returncode != 0:
             raise RuntimeError(f"the supervisor failed: {done.stderr}")
-        found = json.loads(done.stdout.splitlines()[-1])
-        found["calls"] = [Call(**call) for call in found["calls"]]
-        found["fired"] = Call(**found["fired"]) if found["fired"] else None
-        return Report(**found)
+        return report_of(done.stdout)
+
+    def supervised(self, argv: Sequence[str], *, under: Sequence[str], fault: Fault | None = None) -> list[str]:
+        """Return the command that runs a program under a fault."""
+        options = [] if fault is None else fault.arguments()
+        folders = [word for folder in under for word in ("--under", folder)]
+        return [self.python, "-IS", self.supervisor, *options, *folders, "--", *argv]
 
     def module_argv(self, module: str, parameters: Mapping[str, Any], *, check_mode: bool = False) -> list[str]:
         """Return the command that runs a module of the collection."""
         arguments = {**parameters, "_ansible_check_mode": check_mode, "_ansible_diff": True}
         name = f"ansible_collections.{NAMESPACE}.{NAME}.plugins.modules.{module}"
         return [self.python, "-m", name, json.dumps({"ANSIBLE_MODULE_ARGS": arguments})]
+
+
+def report_of(stdout: str) -> Report:
+    """Return the report in the supervisor's output."""
+    found = json.loads(stdout.splitlines()[-1])
+    found["calls"] = [Call(**call) for call in found["calls"]]
+    found["fired"] = Call(**found["fired"]) if found["fired"] else None
+    return Report(**found)
 
 
 def local_place(temporary: Path) -> Place:

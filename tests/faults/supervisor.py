@@ -6,7 +6,8 @@
     supervisor.py [--who own|child|any] [--match REGEX] [--at N --do FAULT] --under FOLDER... -- PROGRAM ARGUMENTS...
 
 It stops every such call of the program and of all its children before it is executed (seccomp_unotify(2)), counts those
-below the given folders, and at the N-th lets happen what FAULT says:
+below the given folders, and at the N-th lets happen what FAULT says. A call that makes what is there, or removes what is
+not, does not count.
 
     power-off    all processes are killed
     kill         the program alone is killed, its children go on
@@ -101,6 +102,9 @@ CHANGES = {
     "pwritev2": (328, "f0"),
     "fchmodat2": (452, "d0"),
 }
+MAKING = ("mkdir", "mkdirat", "mknod", "mknodat")
+REMOVING = ("rmdir", "unlink", "unlinkat")
+"""Calls that change nothing when there is something already, or nothing any more."""
 OPENINGS = {"open": (2, "p0", 1), "openat": (257, "d0", 2)}
 """With the argument that has the flags: only opening to write is a change."""
 READS = {"read": (0, "f0"), "pread64": (17, "f0"), "readv": (19, "f0"), "getdents64": (217, "f0")}
@@ -300,6 +304,8 @@ class Supervisor:
         except (OSError, ValueError):
             return None
         if not any(path == folder or path.startswith(folder + "/") for path in paths for folder in self._under):
+            return None
+        if (name in MAKING and os.path.lexists(paths[0])) or (name in REMOVING and not os.path.lexists(paths[0])):
             return None
         return Call(own, program, name, paths)
 

@@ -20,7 +20,11 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._s
     image_commits,
     layer_commits,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._verify import _Verifier, find_damage
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._verify import (
+    FileHashes,
+    _Verifier,
+    find_damage,
+)
 
 FILES = {"usr/bin/tool": "tool " * 1000, "etc/empty": "", "etc/conf": "a=1\n"}
 OTHER = {"etc/conf": "a=2\n", "usr/lib/tool": "tool " * 1000}
@@ -42,7 +46,7 @@ def objects(repository: Repository) -> dict[str, pathlib.Path]:
     assert stored is not None
     found: dict[str, pathlib.Path] = {}
     for number, commit in enumerate(image_commits(repository, stored)):
-        for path, checksum, kind in _Verifier(repository).walk(commit):
+        for path, checksum, kind in _Verifier(repository, FileHashes()).walk(commit):
             found.setdefault(f"{number} {kind} {path}", pathlib.Path(repository.object_path(checksum, kind)))
     return found
 

@@ -19,6 +19,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._d
     Inputs,
     Value,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._drift import active_files
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ImageFiles
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import info_file
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
@@ -164,7 +165,8 @@ def nothing(**changes: Any) -> Observed:
     """Return a host that has nothing of the container ``app``."""
     paths = Paths(name="app", root=ROOT)
     return dataclasses.replace(
-        Observed(paths=paths, files=dict.fromkeys((paths.unit, paths.drop_in, paths.tmpfiles))), **changes
+        Observed(paths=paths, files=dict.fromkeys((paths.unit, paths.drop_in, paths.unit_options, paths.tmpfiles))),
+        **changes,
     )
 
 
@@ -175,7 +177,7 @@ def installed(active: Deployment, *kept: Deployment, unit: UnitState | None = No
         for file in (*item.files, info_file(item)):
             outside = not file.path.startswith(ROOT + "/")
             files[file.path] = None if outside and item is not active else as_found(file)
-    for file in active.files:
+    for file in active_files(active, nothing().paths):
         files[file.path] = as_found(file)
     observed = nothing(
         deployments=tuple(sorted((active, *kept), key=lambda item: item.slot)),

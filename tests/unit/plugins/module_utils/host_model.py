@@ -10,21 +10,25 @@ Actions assert what the real ones need, such as a unit file that systemd has rea
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 from collections.abc import Sequence
 from typing import Any, Callable
 
 from unit.plugins.module_utils.builders import as_found
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _actions as actions
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import info_file
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import HostFile
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import info_file, parse_info
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
     FileState,
+    HostFileState,
     Observed,
     UnitState,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import enablement
 
 NOW = 1_800_000_000.0
+DIRECTORY = HostFileState("d", 0o755, 0, 0)
 
 
 def apply(observed: Observed, plan: Sequence[object]) -> Observed:
@@ -66,8 +70,9 @@ def _check_out(observed: Observed, action: actions.CheckoutDeployment) -> Observ
 
 
 def _remove_directory(observed: Observed, action: actions.RemoveDirectory) -> Observed:
-    assert not observed.unit.running, "a running container keeps its files"
-    assert not observed.has_link, "the link goes before what it points to"
+    if observed.active_slot is not None and action.path == observed.paths.slot(observed.active_slot):
+        assert not observed.unit.running, "a running container keeps its files"
+        assert not observed.has_link, "the link goes before what it points to"
     return _without_slot(observed, action.path)
 
 
@@ -79,6 +84,15 @@ def _switch(observed: Observed, action: actions.SwitchDeployment) -> Observed:
 
 
 def _write(observed: Observed, action: actions.WriteFile) -> Observed:
+    """A record that is written is what the deployment is found as."""
+    folder, _, name = action.file.path.rpartition("/")
+    old = next((item for item in observed.deployments if item.directory == folder), None)
+    if old is not None and name == "info":
+        new = parse_info(action.file.content, name=old.name, slot=old.slot, directory=folder)
+        if new.inputs is None:
+            new = dataclasses.replace(new, files=old.files)  # they are found in the slot
+        deployments = tuple(new if item is old else item for item in observed.deployments)
+        observed = dataclasses.replace(observed, deployments=deployments)
     return _with_file(observed, action.file.path, as_found(action.file, mtime=NOW))
 
 
@@ -152,6 +166,47 @@ def _end(observed: Observed, action: actions.EndChange) -> Observed:
     return dataclasses.replace(observed, journal=None)
 
 
+def _with_host_file(observed: Observed, path: str, state: HostFileState | None) -> Observed:
+    """Change what is at one place, and with it what the directories have in them."""
+    found = {**observed.host_files, path: state}
+    for folder, old in found.items():
+        if old is not None and old.kind == "d":
+            names = {
+                posixpath.basename(item) for item, there in found.items() if there and posixpath.dirname(item) == folder
+            }
+            found[folder] = dataclasses.replace(old, names=tuple(sorted(names)))
+    return dataclasses.replace(observed, host_files=found)
+
+
+def host_file_state(file: HostFile) -> HostFileState:
+    """Return what is at the place of a host file that nobody touched."""
+    return HostFileState(file.kind, file.mode, file.uid, file.gid, sha256=file.sha256, target=file.target)
+
+
+def _install(observed: Observed, action: actions.InstallHostFile) -> Observed:
+    old, folder = observed.host_files.get(action.file.path), posixpath.dirname(action.file.path)
+    assert old is None or old.kind in "-l", "only a file or a link is replaced"
+    assert observed.host_files.get(folder, DIRECTORY) is not None, "the directory is there"
+    directories = {item.directory for item in observed.deployments}
+    assert action.directory in directories, "the content is in a deployment"
+    return _with_host_file(observed, action.file.path, host_file_state(action.file))
+
+
+def _remove_host_file(observed: Observed, action: actions.RemoveHostFile) -> Observed:
+    assert observed.host_files[action.path] is not None, "only what is there is removed"
+    return _with_host_file(observed, action.path, None)
+
+
+def _make_directory(observed: Observed, action: actions.MakeHostDirectory) -> Observed:
+    assert observed.host_files.get(action.path) is None
+    return _with_host_file(observed, action.path, DIRECTORY)
+
+
+def _remove_empty(observed: Observed, action: actions.RemoveEmptyDirectory) -> Observed:
+    state = observed.host_files.get(action.path)
+    return observed if state is None or state.names else _with_host_file(observed, action.path, None)
+
+
 _HANDLERS: dict[type, Callable[[Observed, Any], Observed]] = {
     actions.BeginChange: _begin,
     actions.EndChange: _end,
@@ -160,6 +215,10 @@ _HANDLERS: dict[type, Callable[[Observed, Any], Observed]] = {
     actions.SwitchDeployment: _switch,
     actions.WriteFile: _write,
     actions.RemoveFile: _remove,
+    actions.InstallHostFile: _install,
+    actions.RemoveHostFile: _remove_host_file,
+    actions.MakeHostDirectory: _make_directory,
+    actions.RemoveEmptyDirectory: _remove_empty,
     actions.DaemonReload: _reload,
     actions.CreateTmpfiles: lambda observed, action: observed,
     actions.EnableUnit: _enable,

@@ -27,6 +27,7 @@ PURE = {
     "_deployment",
     "_describe",
     "_diff",
+    "_drift",
     "_gvariant",
     "_image_source",
     "_retry",
@@ -54,6 +55,7 @@ PURE = {
     "_runtime_fit",
     "_runtime_spec",
     "_runtime_versions",
+    "_secrets",
     "_strict_json",
     "_systemd_unit",
     "_tar_filter",
@@ -88,6 +90,7 @@ EFFECTS = {
     "_policy_copy",
     "_proxy_process",
     "_pull",
+    "_rootfs_verify",
     "_runner",
     "_runtime",
     "_skopeo_log",
@@ -105,6 +108,7 @@ PURE_LIBRARY = {
     "binascii",
     "collections",
     "dataclasses",
+    "datetime",
     "enum",
     "functools",
     "hashlib",
@@ -121,7 +125,21 @@ PURE_LIBRARY = {
 }
 """What a pure file may import; anything else touches a host, a clock or chance until somebody has looked."""
 
-IMPURE_NAMES = {"uuid1", "uuid4", "getnode", "open", "input", "print", "exec", "eval", "compile", "__import__"}
+IMPURE_NAMES = {
+    "uuid1",
+    "uuid4",
+    "getnode",
+    "now",
+    "utcnow",
+    "today",
+    "open",
+    "input",
+    "print",
+    "exec",
+    "eval",
+    "compile",
+    "__import__",
+}
 """Functions that are at hand without an import, or in a module of PURE_LIBRARY."""
 
 

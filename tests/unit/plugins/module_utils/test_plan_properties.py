@@ -25,7 +25,7 @@ from unit.plugins.module_utils.builders import (
     strings,
     unit_state,
 )
-from unit.plugins.module_utils.host_model import apply
+from unit.plugins.module_utils.host_model import apply, host_file_state
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _actions as actions
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_plan import (
@@ -38,18 +38,30 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._d
     BrokenSlot,
     Deployment,
     Inputs,
+    UnitOptions,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._drift import active_files
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import (
     ExportsManifest,
     ImageFiles,
+    ImageHostFile,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
     FileState,
+    HostFileState,
+    Journal,
     Observed,
     UnitState,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import Plan
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan_absent import plan_absent
+
+HOST_FILES = (
+    ImageHostFile("/etc/app/one", "-", 0o644, 0, 0, sha256="1" * 64),
+    ImageHostFile("/etc/app/two", "-", 0o600, 7, 7, sha256="2" * 64),
+    ImageHostFile("/etc/link", "l", 0o777, 0, 0, target="/etc/shadow"),
+)
+PLACES = ["/etc/app", *(file.path for file in HOST_FILES)]
 
 IMAGES: dict[str, tuple[ImageFiles, Inputs]] = {
     "usual": (image_files(), inputs()),
@@ -61,7 +73,10 @@ IMAGES: dict[str, tuple[ImageFiles, Inputs]] = {
     ),
     "no [Install]": (image_files(service_template=UNIT_WITHOUT_INSTALL), inputs(digest="sha256:" + "4" * 64)),
     "detached": (image_files(service_template=None), inputs(digest="sha256:" + "5" * 64)),
+    "host files": (image_files(host_files=HOST_FILES), inputs(digest="sha256:" + "6" * 64)),
+    "other host files": (image_files(host_files=HOST_FILES[1:2]), inputs(digest="sha256:" + "7" * 64)),
 }
+OPTIONS: list[UnitOptions] = [{}, {"Service": {"MemoryMax": "1G"}}, {"Unit": {"After": ["a", "b"]}}]
 STATES = ["present", "started", "stopped"]
 
 
@@ -70,22 +85,29 @@ def make(image: str, slot: int, *, created: int = CREATED) -> Deployment:
     return deployment(slot=slot, files=files, made_from=made_from, created=created)
 
 
-def target_for(image: str, observed: Observed) -> Deployment:
+def target_for(image: str, observed: Observed, *, keep: int = 2, options: UnitOptions | None = None) -> Deployment:
     """Choose as the module does: a kept deployment, else a new one."""
-    return choose_deployment(observed, IMAGES[image][1]) or make(image, choose_slot(observed), created=CREATED + 9)
+    found = choose_deployment(observed, IMAGES[image][1])
+    found = found or make(image, choose_slot(observed, keep=keep), created=CREATED + 9)
+    return dataclasses.replace(found, unit_options=options or {})
 
 
 @st.composite
 def hosts(draw: st.DrawFn) -> Observed:
     """Draw a host: nothing, or a container in one of its many states, some of them damaged."""
     if draw(st.integers(0, 9)) == 0:
-        return nothing()
+        return nothing(host_files=dict.fromkeys(PLACES))
     slot = draw(st.integers(0, 1))
     active_image = draw(st.sampled_from(sorted(IMAGES)))
     kept_image = draw(st.sampled_from(["", "broken", *sorted(set(IMAGES) - {active_image})]))
-    active = make(active_image, slot)
-    kept = [make(kept_image, 1 - slot)] if kept_image in IMAGES else []
-    observed = installed(active, *kept, unit=draw(units(active)))
+    active = dataclasses.replace(make(active_image, slot), unit_options=draw(st.sampled_from(OPTIONS)))
+    if active.host_files:
+        active = dataclasses.replace(active, created_directories=("/etc/app",))
+    kept = [make(kept_image, 1 - slot, created=CREATED - 1)] if kept_image in IMAGES else []
+    older = draw(st.lists(st.sampled_from(sorted(set(IMAGES) - {active_image, kept_image})), unique=True, max_size=2))
+    kept += [make(image, number + 2, created=CREATED - 2 - number) for number, image in enumerate(older)]
+    observed = installed(active, *kept, unit=draw(units(active)), host_files=draw(host_file_states(active)))
+    observed = dataclasses.replace(observed, journal=draw(st.sampled_from(JOURNALS)))
     if kept_image == "broken":
         broken = BrokenSlot(1 - slot, observed.paths.slot(1 - slot), "it has no info file")
         observed = dataclasses.replace(observed, broken=(broken,))
@@ -93,6 +115,25 @@ def hosts(draw: st.DrawFn) -> Observed:
         observed = dataclasses.replace(observed, has_link=False, link_slot=None)
     stale = draw(st.booleans()) and active.has_service and not observed.unit.running
     return draw(damaged(dataclasses.replace(observed, runtime_bundle="/srv/containers/app.0" if stale else None)))
+
+
+JOURNALS = [None, None, None, Journal("update", running=True), Journal("update", running=False, slots=(0, 1))]
+
+
+@st.composite
+def host_file_states(draw: st.DrawFn, active: Deployment) -> dict[str, HostFileState | None]:
+    """Draw what is at the places of the host files; some were lost or edited."""
+    found: dict[str, HostFileState | None] = dict.fromkeys(PLACES)
+    for file in active.host_files:
+        state = host_file_state(file)
+        edited = dataclasses.replace(state, kind="-", sha256="e" * 64)
+        found[file.path] = draw(st.sampled_from([state, state, state, None, edited]))
+    if active.host_files:
+        names = tuple(
+            sorted(path[len("/etc/app/") :] for path, state in found.items() if state and path.startswith("/etc/app/"))
+        )
+        found["/etc/app"] = HostFileState("d", 0o755, 0, 0, names=names)
+    return found
 
 
 def units(active: Deployment) -> st.SearchStrategy[UnitState]:
@@ -125,20 +166,37 @@ def damaged(draw: st.DrawFn, observed: Observed) -> Observed:
 
 
 def check_result(state: str, before: Observed, after: Observed, target: Deployment, *, enabled: bool) -> None:
-    assert after.active == target
+    assert after.active is not None
+    known = (after.active.host_files, after.active.created_directories)
+    assert after.active == dataclasses.replace(target, host_files=known[0], created_directories=known[1])
     assert after.has_link
     assert after.link_slot == target.slot
-    for file in target.files:
+    for file in active_files(target, after.paths):
         found = after.files[file.path]
         assert found is not None
         assert (found.content, found.mode, found.is_link) == (file.content.encode(), file.mode, False)
-    expected = {file.path for file in target.files if not file.path.startswith(ROOT)}
+    expected = {file.path for file in active_files(target, after.paths) if not file.path.startswith(ROOT)}
     outside = {path for path, found in after.files.items() if found is not None and not path.startswith(ROOT)}
     assert outside == expected
-    running = {"present": before.unit.running, "started": True, "stopped": False}[state]
+    assert after.journal is None
+    check_host_files(before, after, target)
+    running = {"present": before.was_running, "started": True, "stopped": False}[state]
     assert after.unit.running is (running and target.has_service)
     if after.unit.file_state not in ("", "static"):
         assert after.unit.enabled is enabled
+
+
+def check_host_files(before: Observed, after: Observed, target: Deployment) -> None:
+    """Those of the deployment are there, no other ones are left, and what was edited is as it was."""
+    wanted = {file.path: host_file_state(file) for file in target.host_files}
+    for path in PLACES[1:]:
+        state = before.host_files[path]
+        if state is not None and state.sha256 == "e" * 64:
+            assert after.host_files[path] == state, "somebody edited it"
+        else:
+            assert after.host_files[path] == wanted.get(path)
+    folder = after.host_files["/etc/app"]
+    assert folder is None or folder.names, "an empty directory goes"
 
 
 @settings(max_examples=400)
@@ -147,16 +205,22 @@ def check_result(state: str, before: Observed, after: Observed, target: Deployme
     image=st.sampled_from(sorted(IMAGES)),
     state=st.sampled_from(STATES),
     enabled=st.booleans(),
+    keep=st.integers(2, 4),
+    options=st.sampled_from(OPTIONS),
 )
-def test_a_plan_converges(observed: Observed, image: str, state: str, enabled: bool) -> None:
-    desired = Desired(state=state, enabled=enabled)
-    target = target_for(image, observed)
+def test_a_plan_converges(
+    observed: Observed, image: str, state: str, enabled: bool, keep: int, options: UnitOptions
+) -> None:
+    desired = Desired(state=state, enabled=enabled, keep=keep)
+    target = target_for(image, observed, keep=keep, options=options)
     after = apply(observed, plan_container(desired, observed, target).actions)
     check_result(state, observed, after, target, enabled=enabled)
+    assert len(after.deployments) <= max(keep, 2)
     if after.unit.active == "activating":
         return  # a service on its way is started again until it is up
-    assert target_for(image, after) == target
-    again = plan_container(desired, after, target)
+    again_target = target_for(image, after, keep=keep, options=options)
+    assert again_target == after.active
+    again = plan_container(desired, after, again_target)
     assert strings(again.actions) == []
     assert again.diff == ()
 
@@ -215,6 +279,6 @@ def test_everything_is_prepared_before_the_stop(observed: Observed, image: str, 
 @pytest.mark.parametrize("image", sorted(IMAGES))
 def test_check_mode_shows_the_same_plan(image: str) -> None:
     """A plan depends on what it is given alone."""
-    observed = nothing()
+    observed = nothing(host_files=dict.fromkeys(PLACES))
     first = plan_container(Desired("started", True), observed, target_for(image, observed))
     assert plan_container(Desired("started", True), observed, target_for(image, observed)) == first

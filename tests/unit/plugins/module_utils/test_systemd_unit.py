@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 from unit.plugins.module_utils.builders import UNIT_TEMPLATE, UNIT_WITHOUT_INSTALL
 
@@ -16,9 +19,11 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Paths
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import (
     DEFAULT_UNIT_TEMPLATE,
+    check_unit_options,
     enablement,
     has_setting,
     render_drop_in,
+    render_unit_options,
     start_stop_values,
     uses_pid_file,
 )
@@ -201,3 +206,58 @@ def test_has_setting(section: str, key: str, found: bool) -> None:
 )
 def test_enablement(unit: str, possible: bool) -> None:
     assert bool(enablement(unit)) is possible
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"Service": {"MemoryMax": "512M"}}, "[Service]\nMemoryMax=512M\n"),
+        ({"Service": {"Nice": 5, "CPUWeight": 0.5}}, "[Service]\nCPUWeight=0.5\nNice=5\n"),
+        ({"Service": {"PrivateTmp": True, "OOMPolicy": False}}, "[Service]\nOOMPolicy=false\nPrivateTmp=true\n"),
+        ({"Service": {"Environment": ["A=1", "B=2"]}}, "[Service]\nEnvironment=A=1\nEnvironment=B=2\n"),
+        ({"Service": {"ExecStartPre": ["", "/bin/true"]}}, "[Service]\nExecStartPre=\nExecStartPre=/bin/true\n"),
+        ({"Unit": {"After": "x"}, "Install": {"Alias": "y"}}, "[Install]\nAlias=y\n[Unit]\nAfter=x\n"),
+        ({"X-Own": {"X-Key": "a\tb"}}, "[X-Own]\nX-Key=a\tb\n"),
+        ({"Service": {"Environment": '"A=%h $B \\x20"'}}, '[Service]\nEnvironment="A=%h $B \\x20"\n'),
+        ({"Unit": {"After": None}, "Service": {"Nice": 1}}, "[Service]\nNice=1\n"),
+        ({"Service": {"Environment": []}}, "[Service]\n"),
+    ],
+)
+def test_unit_options(options: Any, text: str) -> None:
+    file = render_unit_options(check_unit_options(options), paths=Paths(name="app", root="/srv/containers"))
+    assert file is not None
+    assert (file.path, file.mode) == ("/etc/systemd/system/app.service.d/50-unit-options.conf", 0o644)
+    assert file.content == f"{HEADER.splitlines()[0]}\n{text}"
+
+
+@pytest.mark.parametrize("options", [{}, {"Service": {}}, {"Service": {"Nice": None}}])
+def test_no_unit_options(options: Any) -> None:
+    assert check_unit_options(options) == {}
+    assert render_unit_options({}, paths=Paths(name="app", root="/srv/containers")) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"Service": "x"}, "'Service' has to be the name of a section"),
+        ({"Service": None}, "'Service' has to be the name of a section"),
+        ({1: {}}, "'1' has to be the name of a section"),
+        ({"Ser vice": {}}, "'Ser vice' has to be the name of a section"),
+        ({"Service]\n[Unit": {}}, "has to be the name of a section"),
+        ({"": {}}, "'' has to be the name of a section"),
+        ({"Service": {"": 1}}, "'' in 'Service' is not the name of an option"),
+        ({"Service": {"#Nice": 1}}, "'#Nice' in 'Service' is not the name"),
+        ({"Service": {"Nice=1\nX": 1}}, "is not the name of an option"),
+        ({"Service": {1: 1}}, "'1' in 'Service' is not the name"),
+        ({"Service": {"Nice": "1\nExecStartPre=/bin/evil"}}, "'Service.Nice' holds a control character"),
+        ({"Service": {"Nice": "1\x00"}}, "'Service.Nice' holds a control character"),
+        ({"Service": {"Nice": "1\r"}}, "'Service.Nice' holds a control character"),
+        ({"Service": {"Nice": ["1", "2\\"]}}, "ends in a backslash"),
+        ({"Service": {"Nice": {"a": 1}}}, "'Service.Nice' has to be text, a number"),
+        ({"Service": {"Nice": [None]}}, "'Service.Nice' has to be text, a number"),
+        ({"Service": {"Nice": [["a"]]}}, "'Service.Nice' has to be text, a number"),
+    ],
+)
+def test_refused_unit_options(options: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=rf"(?s)unit_options: .*{re.escape(message)}"):
+        check_unit_options(options)

@@ -340,7 +340,11 @@ def test_a_quote_cannot_end_a_quoted_word() -> None:
     [
         ("d $A 0755 - - -", "/srv/a", "d /srv/a 0755 - - -"),
         ("d $A 0755 - - -", "/srv/50%", "d /srv/50%% 0755 - - -"),
-        ("w /a 0644 - - - say $A", 'a "b" \\n', 'w /a 0644 - - - say a "b" \\n'),
+        # The argument of these lines has C-style escapes (tmpfiles.d(5)); the value means itself.
+        ("w /a 0644 - - - say $A", 'a "b" \\n', 'w /a 0644 - - - say a "b" \\\\n'),
+        ("f+ /a 0644 - - - $A", "a\\b%", "f+ /a 0644 - - - a\\\\b%%"),
+        ("  F /a - - - - $A", "\\", "  F /a - - - - \\\\"),
+        ("L /a - - - - $A", "a\\b", "L /a - - - - a\\b"),
     ],
 )
 def test_tmpfiles(template: str, value: str, result: str) -> None:
