@@ -175,7 +175,9 @@ def _content(file: HostFile, directory: str) -> Iterator[bytes]:
         yield file.content.encode("utf-8", "surrogateescape")
         return
     rootfs = os.path.join(directory, "rootfs")
-    with _parent(file.origin or "", rootfs, links=False) as (folder, name), _open_file(name, folder) as stream:
+    with contextlib.ExitStack() as opened:
+        folder, name = opened.enter_context(_parent(file.origin or "", rootfs, links=False))
+        stream = opened.enter_context(_open_file(name, folder))
         yield from iter(lambda: stream.read(_PIECE), b"")
 
 

@@ -41,6 +41,7 @@ _EXIT_CODES = {"1": "exited", "2": "killed", "3": "dumped"}
 _NOT_ACCOUNTED = 2**64 - 1
 _POLL = 0.1
 _JOURNAL_LINES = 15
+_SYNC_TIMEOUT = 10.0
 _HEALTH_POLL = 0.5
 
 HealthCheck = Callable[[Sequence[str], float], Union[str, None]]
@@ -149,6 +150,7 @@ def journal_tail(unit: str, *, since: float) -> str:
     """Return the last journal lines of ``unit`` since a time (seconds since the epoch) for a message, or nothing."""
     argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}"]
     try:
+        run(["journalctl", "--sync"], timeout=_SYNC_TIMEOUT, check=False)  # what was said last is on its way
         done = run([*argv, f"--since=@{int(since)}", f"--unit={unit}"], check=False)
     except SystemContainerError:
         return ""

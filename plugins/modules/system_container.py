@@ -78,7 +78,7 @@ options:
     description:
       - Values that nobody but root may see. They go before O(values), and are shown as C(********) in diffs.
       - They are kept in files that only root may read. The service's unit cannot use them, as systemd shows units to all users.
-      - A diff says V(secrets: changed) when one of them did, which makes a new deployment.
+      - A diff has V(changed) under C(secrets) when one of them is another one, which makes a new deployment.
     type: dict
     default: {}
   mounts:

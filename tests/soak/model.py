@@ -63,8 +63,14 @@ class Model:
         return self.declared is not None and self.sure and not self.damaged
 
     def lasting(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what tasks for other containers leave as it is: all, but what a reload tells systemd of changed files."""
-        reloaded = ("LoadState", "UnitFileState", "NeedDaemonReload") if self.damaged or not self.sure else ()
+        """Return what other tasks leave as it is.
+
+        A reload tells systemd of files that were changed by hand. What a killed task had begun its commands and systemd may
+        still end, and what it left beside the slots a prune removes.
+        """
+        if not self.sure:
+            return {key: found[key] for key in ("link", "slots", "files")}
+        reloaded = ("LoadState", "UnitFileState", "NeedDaemonReload") if self.damaged else ()
         return {**found, "unit": {key: value for key, value in found["unit"].items() if key not in reloaded}}
 
     def kill(self, state: str) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from faults.containers import CONTAINER, IMAGE, IMAGES, build_layout, problems_of, successful
+from faults.containers import CONTAINER, IMAGE, IMAGES, build_layout, difference, problems_of, successful
 from faults.lab_host import LabHost
 from lab.process import LabError
 from soak.model import EDITED, Declared, Model, WrongError
@@ -290,12 +290,9 @@ class Walk:
     def _look(self, *changed: Model) -> dict[str, Any]:
         """Look at all containers; those that nothing was done to have to be as they were."""
         (found,) = self.host.steps([["look", ROOT, *NAMES]])
-        names = {model.name for model in changed}
-        self._fail_if(
-            f"{name} was changed, and it was {self._seen[name]} and is {found[name]}"
-            for name, model in self.models.items()
-            if name not in names and model.lasting(found[name]) != model.lasting(self._seen[name])
-        )
+        others = [model for model in self.models.values() if model.name not in {one.name for one in changed}]
+        kept = [(one.name, one.lasting(self._seen[one.name]), one.lasting(found[one.name])) for one in others]
+        self._fail_if(f"{name} was changed: {difference(old, new)}" for name, old, new in kept if old != new)
         self._seen = found
         return dict(found)
 

@@ -43,7 +43,7 @@ def keys() -> Iterator[dict[str, str]]:
             for name in ("ours", "theirs"):
                 gpg("--quick-gen-key", f"{name}@example.com", "ed25519", "sign", "never")
                 listed = gpg("--with-colons", "--list-keys", f"{name}@example.com").decode().splitlines()
-                fingerprints[name], *_ = (line.split(":")[9] for line in listed if line.startswith("fpr:"))
+                fingerprints[name], *_others = (line.split(":")[9] for line in listed if line.startswith("fpr:"))
                 gpg("--armor", "--output", f"{folder}/{name}.asc", "--export", fingerprints[name])
             yield fingerprints
         finally:

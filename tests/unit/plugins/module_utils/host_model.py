@@ -85,7 +85,7 @@ def _switch(observed: Observed, action: actions.SwitchDeployment) -> Observed:
 
 def _write(observed: Observed, action: actions.WriteFile) -> Observed:
     """A record that is written is what the deployment is found as."""
-    folder, _, name = action.file.path.rpartition("/")
+    folder, _slash, name = action.file.path.rpartition("/")
     old = next((item for item in observed.deployments if item.directory == folder), None)
     if old is not None and name == "info":
         new = parse_info(action.file.content, name=old.name, slot=old.slot, directory=folder)
