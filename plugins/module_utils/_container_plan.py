@@ -319,10 +319,6 @@ def _is_intact(file: GeneratedFile, observed: Observed) -> bool:
     return not problems_of(file, observed.files.get(file.path))
 
 
-def _in_slot(path: str, observed: Observed) -> bool:
-    return path.startswith(observed.paths.root + "/")
-
-
 def _changes_units(changes: _Changes) -> bool:
     on_host = [
         action.file.path if isinstance(action, InstallHostFile) else action.path
