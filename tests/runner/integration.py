@@ -21,8 +21,9 @@ from runner.results import Result, failure, total, verdict
 from runner.stage import Context, is_root
 
 TARGETS = ROOT / "tests" / "integration" / "targets"
-AT_ONCE = 2
+AT_ONCE = 4
 TIMEOUT = 1200.0
+_LINES_OF_FAILED = 40
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def host_name(target: str, number: int) -> str:
 
 
 def integration(context: Context) -> Result:
-    """Run the targets, two at a time."""
+    """Run the targets, a few at a time: they mostly wait."""
     try:
         targets = find_targets(TARGETS, context.targets)
     except ValueError as error:
@@ -100,12 +101,14 @@ def _run_target(context: Context, lab: Lab, target: Target, kept: list[str]) -> 
         problem = str(error)
     finished = f"{target.name}: {'failed' if problem else 'passed'} in {monotonic() - started:.0f} s"
     context.say(finished)
-    _add_to_log(context.log, finished, process.tail(log, 80) if problem else [])
+    _add_to_log(context.log, finished)
     if problem and context.keep:
         kept.append(target.host)
     elif not lab.down(target.host):
         problem = problem or f"the host {target.host} did not go down"
-    return verdict(ok=not problem, problem=f"{target.name}: {problem} ({log.relative_to(ROOT)})")
+    # The last lines of this target, as those of others stand below them in the stage's log.
+    said = [f"| {line}" for line in process.tail(log, _LINES_OF_FAILED)] if problem else []
+    return verdict(ok=not problem, problem="\n".join([f"{target.name}: {problem} ({log.relative_to(ROOT)})", *said]))
 
 
 def _write_playbook(target: Target) -> Path:
@@ -132,9 +135,9 @@ def playbook_problem(output: str, *, code: int, host: str) -> str:
     return "" if int(counts.get("ok", 0)) > 1 else "no task ran"
 
 
-def _add_to_log(log: Path, headline: str, lines: Iterable[str]) -> None:
+def _add_to_log(log: Path, headline: str) -> None:
     with log.open("a") as output:
-        output.writelines(f"{line}\n" for line in [headline, *lines])
+        output.write(f"{headline}\n")
 
 
 def _how_to_look(context: Context, hosts: Iterable[str]) -> str:
