@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Union
 
 from ._deployment import Deployment, GeneratedFile, HostFile
 from ._models import Journal
+from ._record import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Callable
 
@@ -18,6 +18,7 @@ from ._deployment import Deployment
 from ._info_file import info_file
 from ._models import Readiness
 from ._ostree import Repository
+from ._record import dataclass
 from ._runtime_spec import has_user_namespace, parse_runtime_spec
 
 

@@ -10,8 +10,8 @@ Nothing here touches the host. Check mode and diff mode show a plan, a normal ru
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ._actions import (
     Action,
@@ -37,12 +37,12 @@ from ._actions import (
 from ._deployment import Deployment, GeneratedFile, Inputs
 from ._diff import render_diff, secrets_state, shown, summary, switched_files
 from ._drift import active_files, problems_of
-from ._host_file_diff import host_file_diff
-from ._host_file_plan import HostFileChanges, plan_host_files
+from ._host_file_changes import NO_HOST_FILES, HostFileChanges
 from ._info_file import info_file
 from ._models import KEEP, Journal, Observed
 from ._obstacles import check_conflicts, refuse_obstacles
 from ._plan import Plan
+from ._record import dataclass
 from ._secrets import digest_text
 from ._systemd_unit import enablement, is_unit_file
 
@@ -84,16 +84,7 @@ def plan_container(
     refuse_obstacles(observed)
     if target.has_service:
         check_conflicts(observed)
-    host = plan_host_files(
-        target=target,
-        active=observed.active,
-        kept=observed.deployments,
-        found=observed.host_files,
-        shared=observed.shared,
-        force=desired.force_host_files,
-        interrupted=observed.journal is not None,
-        leftovers=observed.host_leftovers,
-    )
+    host = _host_files(desired, observed, target)
     target = dataclasses.replace(target, host_files=host.host_files, created_directories=host.created_directories)
     changes = _decide(desired, observed, target, host)
     new, unit = changes.new, observed.own_unit
@@ -112,10 +103,37 @@ def plan_container(
         _container_actions(changes, observed, target),
         (
             *render_diff(observed, after, written=written, removed=changes.obsolete),
-            *host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts=texts or {}),
+            *_host_file_diff(host, observed, texts or {}),
         ),
         edited=host.edited,
     )
+
+
+def _host_files(desired: Desired, observed: Observed, target: Deployment) -> HostFileChanges:
+    """Return what is done about host files; most containers have none."""
+    deployments = (*observed.deployments, target)
+    if not observed.host_leftovers and not any(item.host_files or item.created_directories for item in deployments):
+        return NO_HOST_FILES
+    from ._host_file_plan import plan_host_files
+
+    return plan_host_files(
+        target=target,
+        active=observed.active,
+        kept=observed.deployments,
+        found=observed.host_files,
+        shared=observed.shared,
+        force=desired.force_host_files,
+        interrupted=observed.journal is not None,
+        leftovers=observed.host_leftovers,
+    )
+
+
+def _host_file_diff(host: HostFileChanges, observed: Observed, texts: Mapping[str, str]) -> Iterable[dict[str, Any]]:
+    if host is NO_HOST_FILES:
+        return ()
+    from ._host_file_diff import host_file_diff
+
+    return host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts=texts)
 
 
 @dataclass(frozen=True)

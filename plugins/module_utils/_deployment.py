@@ -10,8 +10,10 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Union
+
+from ._record import dataclass
 
 Value = Union[str, int, float, bool, list, dict]
 """A value that a template variable may have; lists and dicts only where a template takes raw JSON."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from ._deployment import Deployment, GeneratedFile
 from ._models import FileState, Observed, Paths
+from ._record import dataclass
 from ._systemd_unit import render_unit_options
 
 

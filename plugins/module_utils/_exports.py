@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ._errors import InvalidInputError
+from ._record import dataclass
 from ._strict_json import load_json
 from ._template import FORCED, HOST_DEFAULTS, variables
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ._gvariant import offset_size
+from ._record import dataclass
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,30 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ._errors import StoreError
+from ._record import dataclass
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """Where the content of an entry is: checksum of its file or dirtree object, and of its dirmeta object."""
 
     checksum: str
     meta: str | None
+
+
+class Entry(NamedTuple):
+    """One entry of a commit: absolute ``path``, ``type`` (``-`` file, ``d`` directory, ``l`` symbolic link), permission
+    bits with setuid, setgid and sticky in ``mode``, ``size`` in bytes, ``target`` of a link."""
+
+    path: str
+    type: str
+    mode: int
+    uid: int
+    gid: int
+    size: int = 0
+    target: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ._deployment import MASK, Deployment, HostFile
-from ._host_file_plan import Found, HostFileChanges, matches
+from ._host_file_changes import HostFileChanges
+from ._host_file_plan import Found, matches
 from ._models import HostFileState
 from ._plan import text_diff
 

@@ -11,7 +11,6 @@ is known to. A file is written under a temporary name in its directory, synced a
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import hashlib
 import os
@@ -24,7 +23,7 @@ from ._deployment import HostFile
 from ._errors import InvalidInputError, StoreError
 from ._exports import small_text
 from ._host_files import parents_of
-from ._models import HostFileState, Observed
+from ._models import HostFileState
 
 _SYSTEM_LINKS = {
     **{f"/{name}": f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")},
@@ -62,13 +61,6 @@ def observe(paths: Iterable[str], *, root: str = "/") -> dict[str, HostFileState
         else:
             found[path] = None if missing else _state(path, root)
     return found
-
-
-def with_host_files(observed: Observed) -> Observed:
-    """Look at the host files of the container's active deployment as well."""
-    active = observed.active
-    paths = [file.path for file in active.host_files] if active is not None else []
-    return dataclasses.replace(observed, host_files=observe(paths)) if paths else observed
 
 
 def leftovers(paths: Iterable[str], *, root: str = "/") -> tuple[str, ...]:

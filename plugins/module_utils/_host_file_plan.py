@@ -9,43 +9,17 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from ._actions import Action, InstallHostFile, MakeHostDirectory, RemoveEmptyDirectory, RemoveHostFile
+from ._actions import InstallHostFile, MakeHostDirectory
 from ._deployment import Deployment, HostFile
 from ._errors import InvalidInputError
+from ._host_file_changes import HostFileChanges
 from ._host_files import parents_of
 from ._models import HostFileState, Paths
+from ._record import dataclass
 
 Found = Mapping[str, "HostFileState | None"]
 """What ``observe`` of ``_host_file_io`` returns: also the parents that are missing, as None."""
-
-
-@dataclass(frozen=True)
-class HostFileChanges:
-    """What is done about host files: ``install`` and ``make`` are in order, ``remove_directories`` the deepest first.
-
-    ``edited`` are the paths that stay as somebody made them. ``host_files`` and ``created_directories`` are what the
-    deployment has to record.
-    """
-
-    remove: tuple[str, ...] = ()
-    remove_directories: tuple[str, ...] = ()
-    make: tuple[MakeHostDirectory, ...] = ()
-    install: tuple[InstallHostFile, ...] = ()
-    edited: tuple[str, ...] = ()
-    host_files: tuple[HostFile, ...] = ()
-    created_directories: tuple[str, ...] = ()
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """The actions in the order that they need: a directory may take the place of a file, and a file that of one."""
-        return (
-            *(RemoveHostFile(path) for path in self.remove),
-            *(RemoveEmptyDirectory(path) for path in self.remove_directories),
-            *self.make,
-            *self.install,
-        )
 
 
 def observed_paths(deployments: Iterable[Deployment]) -> tuple[str, ...]:

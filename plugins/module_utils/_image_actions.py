@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Union
+
+from ._record import dataclass
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
 
 from ._errors import InvalidInputError
+from ._record import dataclass
 
 REF_PREFIX = "ociimage/"
 

@@ -10,8 +10,8 @@ import stat
 import struct
 from collections.abc import Sequence
 
-from ._gvariant import Node, children_of
-from ._layer_tree import Entry, is_opaque
+from ._gvariant import Entry, Node, children_of
+from ._layer_tree import is_opaque
 from ._ostree_reader import RepositoryReader
 
 _Folder = tuple[tuple[int, Node], ...]

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._errors import InvalidInputError
@@ -15,6 +14,7 @@ from ._image_actions import DiscardObjects, PullImage, RemoveImage, TagImage
 from ._image_name import ImageName
 from ._oci_image import RemoteImage, StoredImage
 from ._plan import NOTHING_TO_DO, Plan, state_diff
+from ._record import dataclass
 
 if TYPE_CHECKING:
     from ._file_object import Damage

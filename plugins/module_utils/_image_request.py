@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ._errors import InvalidInputError
 from ._image_name import ImageName, parse_image_name
 from ._image_source import check_source, platform_flags
 from ._oci_image import LayerLimits, SourceOptions
+from ._record import dataclass
 
 
 @dataclass(frozen=True)

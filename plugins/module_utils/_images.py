@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._describe_images import describe_remote, describe_stored, users_of_stored
 from ._errors import ImageNotFoundError, StoreError
 from ._image_actions import DiscardObjects, PullImage, TagImage
 from ._image_name import ImageName
@@ -20,6 +18,7 @@ from ._image_request import ImageRequest
 from ._oci_image import RemoteImage, StoredImage
 from ._ostree_reader import RepositoryReader
 from ._plan import NOTHING_TO_DO, Plan
+from ._record import dataclass
 from ._stored_image import image_commits, is_complete, stored_image
 
 if TYPE_CHECKING:
@@ -217,6 +216,7 @@ def remove_image(
 
 def inspect_remote(request: ImageRequest) -> dict[str, Any]:
     """Return what the source says of an image; nothing is stored."""
+    from ._describe_images import describe_remote
     from ._image_proxy import ImageProxy
     from ._pull import fetch_remote
 
@@ -228,6 +228,8 @@ def describe_outcome(
     repository: RepositoryReader, name: ImageName, outcome: ImageOutcome, containers: Mapping[str, Sequence[UsedImage]]
 ) -> dict[str, Any]:
     """Return the image after it was converged: as stored, or in check mode as its source has it."""
+    from ._describe_images import describe_remote, describe_stored, users_of_stored
+
     if outcome.stored is not None:
         return describe_stored(repository, outcome.stored, used_by=users_of_stored(outcome.stored, containers))
     return describe_remote(str(name), outcome.remote) if outcome.remote is not None else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ._deployment import (
@@ -24,7 +24,7 @@ from ._deployment import (
     deployment_id,
 )
 from ._errors import InvalidInputError, NewerSchemaError
-from ._host_files import atomic_host_files
+from ._record import dataclass
 
 OWN_KEY = "system-containers"
 _MODE = re.compile(r"[0-7]{4}\Z")
@@ -123,6 +123,8 @@ def parse_info(text: str, *, name: str, slot: int, directory: str) -> Deployment
 
 def _atomic_host_files(info: dict[str, Any]) -> tuple[HostFile, ...]:
     """Return the host files that Atomic recorded; its early versions did so without checksums."""
+    from ._host_files import atomic_host_files
+
     listed = _nullable(info, "installed-files", list) or []
     checksums = _nullable(info, "installed-files-checksum", dict) or {}
     return atomic_host_files({**{path: None for path in listed if isinstance(path, str)}, **checksums})

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ._errors import SourceError, SystemContainerError, TransientSourceError
 from ._inflate import inflated
 from ._oci_image import Descriptor
 from ._ostree import Repository
+from ._record import dataclass
 from ._tar_filter import TarFilter
 
 if TYPE_CHECKING:

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import field
+from typing import Generic, NamedTuple, TypeVar
+
+from ._gvariant import Entry
+from ._record import dataclass
 
 _Item = TypeVar("_Item")
 
@@ -20,22 +23,7 @@ _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One entry of a commit: absolute ``path``, ``type`` (``-`` file, ``d`` directory, ``l`` symbolic link), permission
-    bits with setuid, setgid and sticky in ``mode``, ``size`` in bytes, ``target`` of a link."""
-
-    path: str
-    type: str
-    mode: int
-    uid: int
-    gid: int
-    size: int = 0
-    target: str | None = None
-
-
-@dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """An entry and the index of the layer (0 is the lowest) that it comes from."""
 
     entry: Entry

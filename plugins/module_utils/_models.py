@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ._deployment import BrokenSlot, Deployment
+from ._record import dataclass
 
 KEEP = 2
 """Deployments kept on the host for each container unless a task says otherwise, the active one included."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ._errors import InvalidInputError
-from ._layer_tree import Entry
+from ._gvariant import Entry
 from ._mounts import clean_path
 
 Lookup = Callable[[str], "Entry | None"]

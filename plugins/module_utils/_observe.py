@@ -7,27 +7,26 @@
 from __future__ import annotations
 
 import contextlib
-import glob
+import dataclasses
 import os
 import re
 from collections.abc import Sequence
 
-from ._capabilities import capability_names
 from ._deployment import BrokenSlot, Deployment
-from ._deployments import SLOT, read_slot, slots
+from ._deployments import SLOT, container_names, read_slot, slots
 from ._errors import InvalidInputError
 from ._io import read_state, temporary_name
 from ._journal import read_journal
-from ._kernel import kernel_facts
 from ._models import (
     FileState,
-    HostFacts,
     Observed,
     Paths,
     UnitState,
 )
 from ._runtime import container_bundle
 from ._systemctl import show_units
+
+_UNITS = "/etc/systemd/system"
 
 
 def observe_containers(root: str, names: Sequence[str]) -> dict[str, Observed]:
@@ -38,38 +37,48 @@ def observe_containers(root: str, names: Sequence[str]) -> dict[str, Observed]:
     return {item.name: _observe(item, units[item.unit_name], links.get(item.unit_name, ())) for item in paths}
 
 
-def observe_host(runtime: str) -> HostFacts:
-    """Return what rendering takes from the host."""
-    capabilities = _capabilities()
-    return HostFacts(
-        uid=os.getuid(),
-        gid=os.getgid(),
-        runtime=runtime,
-        machine_id=_read_line("/etc/machine-id"),
-        capabilities=capabilities,
-        **kernel_facts(capabilities),
+def observe_container(root: str, name: str) -> Observed:
+    """Return one container as found below ``root``."""
+    return observe_containers(root, [name])[name]
+
+
+def observe_host_files(observed: Observed, target: Deployment | None = None) -> Observed:
+    """Look at the places of all host files of a container, also those of a new deployment."""
+    deployments = [*observed.deployments, *([target] if target is not None else [])]
+    if not any(item.host_files or item.created_directories for item in deployments):
+        return observed
+    from . import _host_file_io
+    from ._host_file_plan import observed_paths, shared_paths
+
+    paths, root = observed_paths(deployments), observed.paths.root
+    others = [name for name in container_names(root) if name != observed.paths.name]
+    active = [item.active for item in observe_containers(root, others).values()]
+    return dataclasses.replace(
+        observed,
+        host_files=_host_file_io.observe(paths),
+        shared=shared_paths(item for item in active if item is not None),
+        host_leftovers=_host_file_io.leftovers(paths),
     )
 
 
-def is_missing(path: str) -> bool:
-    """Tell whether nothing is at ``path`` on the host."""
-    return not os.path.exists(path)
+def observe_active_host_files(observed: Observed) -> Observed:
+    """Look at the places of the host files of the active deployment alone."""
+    active = observed.active
+    if active is None or not active.host_files:
+        return observed
+    from . import _host_file_io
 
-
-def kind_of(path: str) -> str | None:
-    """Return what is at ``path`` on the host: ``directory``, ``file`` for anything else, None for nothing."""
-    if is_missing(path):
-        return None
-    return "directory" if os.path.isdir(path) else "file"
+    return dataclasses.replace(observed, host_files=_host_file_io.observe(file.path for file in active.host_files))
 
 
 def _enablement_links(units: set[str]) -> dict[str, list[str]]:
     """Return the links by which systemd starts units at boot, by unit, sorted; each folder is listed once for all."""
     found: dict[str, list[str]] = {}
-    for folder in sorted(glob.glob("/etc/systemd/system/*.*/")):
-        with contextlib.suppress(OSError):
-            for name in units.intersection(os.listdir(folder)):
-                found.setdefault(name, []).append(folder + name)
+    with contextlib.suppress(OSError):
+        for folder in sorted(name for name in os.listdir(_UNITS) if "." in name):
+            with contextlib.suppress(OSError):  # most of what is there is no folder
+                for name in units.intersection(os.listdir(f"{_UNITS}/{folder}")):
+                    found.setdefault(name, []).append(f"{_UNITS}/{folder}/{name}")
     return found
 
 
@@ -154,18 +163,3 @@ def _observe_files(paths: Paths, slots: Sequence[Deployment | BrokenSlot]) -> di
         if isinstance(item, Deployment):
             known.update(file.path for file in item.files)
     return {path: read_state(path) for path in sorted(known)}
-
-
-def _capabilities() -> tuple[str, ...]:
-    """Return the names in the bounding set of this process (CapBnd of proc(5))."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        line = next((line for line in status if line.startswith("CapBnd:")), "CapBnd: 0")
-    return capability_names(int(line.split()[1], 16))
-
-
-def _read_line(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.readline().strip()
-    except OSError:
-        return ""

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NoReturn
 
 from ._errors import SourceError
 from ._image_name import REF_PREFIX, is_digest
+from ._record import dataclass
 from ._strict_json import parse_json
 
 MAX_MANIFEST = 4 * 1024 * 1024

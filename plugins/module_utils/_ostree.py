@@ -10,13 +10,13 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ._errors import CommandError, StoreError
 from ._gvariant import children_of
 from ._image_name import IMPORT_KEY
 from ._io import locked, temporary_folder, write_file
 from ._ostree_reader import COMMIT, OWN_FOLDER, RepositoryReader, checked_commit, checked_ref
+from ._record import dataclass
 from ._runner import Completed, find_tool, run
 from ._tar_commit import ENVIRONMENT, TIMEOUT, TarCommit, no_space, stumbled
 

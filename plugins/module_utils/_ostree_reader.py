@@ -18,11 +18,14 @@ import re
 import stat
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ._errors import InvalidInputError, StoreError
-from ._gvariant import Node, children_of, commit_root, directory_mode, string_metadata
-from ._layer_tree import Entry, Replaced, is_opaque, merge_folder, visible
+from ._gvariant import Entry, Node, children_of, commit_root, directory_mode, string_metadata
+from ._record import dataclass
+
+if TYPE_CHECKING:
+    from ._layer_tree import Replaced
 
 IMPLIED_PARENTS = "system-containers.implied-parents"
 """Metadata of a layer: how many directories it does not list but only has as parents."""
@@ -210,6 +213,8 @@ class RepositoryReader:
 
         ``InvalidInputError`` when a parent of ``path`` is a symbolic link.
         """
+        from ._layer_tree import visible
+
         nodes, reached = [self.root(commit) for commit in reversed(commits)], ""
         for name in _components(path):
             if nodes and nodes[0].meta is None:
@@ -234,6 +239,8 @@ class RepositoryReader:
 
         Only directories that several layers have are walked, side by side; what happens in each is ``merge_folder``'s.
         """
+        from ._layer_tree import merge_folder
+
         found: dict[int, list[str]] = {}
         folders = [("", [(index, self.root(commit)) for index, commit in enumerate(commits)])]
         while folders:
@@ -253,6 +260,8 @@ class RepositoryReader:
 
         Directories that the layer only implied would, over a symbolic link, have to follow it inside of the image.
         """
+        from ._layer_tree import is_opaque
+
         if self._file_entry(item.file.checksum, path).type != "l" or is_opaque(self._children(item.folder)):
             return
         if self.metadata(commit).get(IMPLIED_PARENTS) != "0":

@@ -22,10 +22,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 from typing import Any
 
 from ._errors import SourceError, SystemContainerError, TransientSourceError
+from ._record import dataclass
 from ._runner import command_environment, find_tool
 from ._skopeo_log import SkopeoLog
 from ._source_errors import stalled, translate
@@ -33,7 +33,7 @@ from ._source_errors import stalled, translate
 _PACKET = 64 * 1024
 
 
-@dataclass
+@dataclass(frozen=True)
 class Reply:
     """What a request gave: ``descriptor`` is the reading end of pipe number ``pipe`` if there is one."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Callable
 
 from . import _actions as actions
@@ -29,6 +28,7 @@ from ._prune_observe import (
     unreachable_objects,
 )
 from ._prune_plan import ContainersSeen, Doomed, choose, plan_prune, with_objects, without_repository
+from ._record import dataclass
 from ._store import Store
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from ._actions import RemoveDirectory, RemoveLeftover
@@ -23,6 +23,7 @@ from ._image_name import IMPORT_KEY, REF_PREFIX
 from ._models import Observed
 from ._oci_image import Manifest
 from ._plan import Plan, text_diff
+from ._record import dataclass
 
 HEADS = "heads/"
 """Begin of the refs among which those of images and layers are, below ``refs`` of the repository."""

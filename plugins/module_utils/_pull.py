@@ -15,7 +15,6 @@ import os
 import platform
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ._errors import SourceError, StoreError
@@ -34,6 +33,7 @@ from ._oci_image import (
 )
 from ._ostree import MAX_METADATA_STRING, Repository
 from ._ostree_reader import IMPLIED_PARENTS, LOWER_LINKS
+from ._record import dataclass
 from ._stored_image import (
     DIFF_ID,
     OWN_KEY,

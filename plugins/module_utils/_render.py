@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Callable
 
 from ._deployment import MASK, Deployment, GeneratedFile, HostFile, Inputs, deployment_id
@@ -22,6 +21,7 @@ from ._host_files import dropped_bits, host_files, named_in_vain, render_renames
 from ._models import HostFacts, Paths
 from ._mounts import merge_mounts
 from ._oci_image import ImageConfig
+from ._record import dataclass
 from ._runtime_fit import fit_runtime_spec
 from ._runtime_spec import bind_sources, default_runtime_spec, image_user, parse_runtime_spec
 from ._secrets import hide

@@ -12,9 +12,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ._errors import CommandError, MissingToolError
+from ._record import dataclass
 
 DEFAULT_TIMEOUT = 120.0
 """Seconds that a command may take unless its caller says otherwise."""

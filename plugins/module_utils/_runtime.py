@@ -14,7 +14,6 @@ from typing import Any
 
 from ._errors import CommandError, InvalidInputError, MissingToolError
 from ._runner import run
-from ._runtime_versions import NOTE, known_vulnerabilities
 
 # A fixed order, not PATH: the path is written into units, and must not depend on who runs the module.
 _PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")
@@ -93,6 +92,8 @@ def health(runtime: str, container: str, argv: Sequence[str], timeout: float) ->
 
 def observe_runtime() -> dict[str, Any]:
     """Return name, path and version of the host's runtime and what is known against it; all None when it has none."""
+    from ._runtime_versions import NOTE, known_vulnerabilities
+
     nothing = dict.fromkeys(("name", "path", "version", "known_vulnerabilities", "note"))
     for candidate in ("runc", "crun"):
         try:

@@ -10,8 +10,9 @@ From the projects' own release notes and security advisories (runc: CHANGELOG.md
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from ._record import dataclass
 
 NOTE = "By upstream's version alone: distributions mend old versions without changing it, ask the one in use."
 """What has to be said with every list of vulnerabilities."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ._errors import InvalidInputError
 from ._ostree_reader import OWN_FOLDER, RepositoryReader
+from ._record import dataclass
 
 _HOST_REPOSITORY = "/ostree/repo"
 

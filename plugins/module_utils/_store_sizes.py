@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from ._errors import StoreError, SystemContainerError
 from ._oci_image import Manifest, parse_manifest
 from ._ostree_reader import RepositoryReader
+from ._record import dataclass
 from ._stored_image import BLOB_REF, UNPACKED_SIZE
 
 

@@ -22,32 +22,11 @@ from ._deployment import MASK, Value
 from ._errors import InvalidInputError
 from ._models import HostFacts
 from ._strict_json import load_json
-from ._template import FORCED, PLACEHOLDER
+from ._template import PLACEHOLDER
 
-_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _UNESCAPED_TYPES = ("f", "F", "w")  # lines of tmpfiles.d(5) whose argument has C-style escapes
 _UUID_NAMESPACE = uuid.UUID("6c1a5c1e-9a37-5d1b-8f0e-2f5d8f0c7a41")
-
-
-def check_user_values(values: Mapping[str, Any], *, option: str = "values") -> dict[str, Value]:
-    """Return the values that a user set with ``option``, without those that are null, which means unset.
-
-    Raises ``InvalidInputError`` for a name that no template can use, a variable that is always computed, and a value
-    that JSON cannot hold.
-    """
-    forced = sorted(set(values) & set(FORCED))
-    if forced:
-        raise InvalidInputError(f"{option}: {_quoted(forced)} cannot be set, as it is always computed: take it out")
-    checked: dict[str, Value] = {}
-    for name, value in values.items():
-        if not isinstance(name, str) or not _VARIABLE_NAME.match(name):
-            raise InvalidInputError(f"{option}: '{name}' is not a variable name: use letters, digits and '_'")
-        if value is None:
-            continue
-        _check_value(name, value, option=option)
-        checked[name] = value
-    return checked
 
 
 def host_values(
@@ -255,16 +234,3 @@ def _check_raw_json(text: str, *, name: str, file: str) -> None:
         f"{file}: the value of '{name}' stands outside of a JSON string and is not JSON that can stand there: give a list or a"
         " dict, or JSON text"
     )
-
-
-def _check_value(name: str, value: Any, *, option: str) -> None:
-    try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
-    except (TypeError, ValueError) as exc:
-        raise InvalidInputError(
-            f"{option}: '{name}' cannot be used ({exc}): give text, a number, a boolean or null"
-        ) from exc
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

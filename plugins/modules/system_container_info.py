@@ -392,10 +392,10 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._c
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployments import container_names
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._describe import describe_container
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._drift import Verified
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_file_io import with_host_files
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Observed
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._module import run_module
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._observe import (
+    observe_active_host_files,
     observe_containers,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._runtime import observe_runtime
@@ -424,7 +424,7 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
     wanted = params["name"]
     names = container_names(store.root) if wanted is None else sorted({check_container_name(name) for name in wanted})
     observed = observe_containers(store.root, names)
-    existing = [with_host_files(observed[name]) for name in names if observed[name].exists]
+    existing = [observe_active_host_files(observed[name]) for name in names if observed[name].exists]
     verified = _verify(store, existing) if params["verify"] else None
     return {
         "changed": False,

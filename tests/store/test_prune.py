@@ -27,6 +27,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils im
     _observe,
     _prune,
     _pull,
+    _stored_image,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
@@ -139,7 +140,7 @@ def checkout(store: WritableStore, name: str, *commits: str) -> pathlib.Path:
 def layers_of(store: WritableStore, ref: str = REF) -> list[str]:
     stored = _images.stored_image(store.repository, ref)
     assert stored is not None
-    return list(_containers.layer_commits(store.repository, stored.manifest))
+    return list(_stored_image.layer_commits(store.repository, stored.manifest))
 
 
 def test_no_store(store: WritableStore) -> None:

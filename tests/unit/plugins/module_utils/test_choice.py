@@ -25,7 +25,7 @@ from unit.plugins.module_utils.builders import (
     with_file,
 )
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils import _choice
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _choice, _new_deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployments import read_slot
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
@@ -83,12 +83,12 @@ def take_over(
         state = None if found is None else FileState(found.encode(), 0o644, mtime=0)
         observed = with_file(observed, CONFIG, state)
     monkeypatch.setattr(
-        _choice, "_render", lambda scene, slot, created: dataclasses.replace(A, slot=slot, created=created)
+        _new_deployment, "_render", lambda scene, slot, created: dataclasses.replace(A, slot=slot, created=created)
     )
     scene: Any = SimpleNamespace(
         observed=observed, identity=SimpleNamespace(image_id=image_id), inputs=SimpleNamespace(manifest_digest=DIGEST)
     )
-    return _choice._taken_over(scene)
+    return _new_deployment.taken_over(scene)
 
 
 @pytest.mark.parametrize(

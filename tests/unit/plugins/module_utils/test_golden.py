@@ -40,7 +40,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._t
     MissingSource,
     created_paths,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._values import check_user_values
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._user_values import check_user_values
 
 GOLDEN_DIR = os.environ.get("GOLDEN_DIR", "")
 CASES = sorted(path.parent for path in Path(GOLDEN_DIR).glob("*/input.json")) if GOLDEN_DIR else []

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._gvariant import Entry
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._layer_tree import (
-    Entry,
     merge_folder,
     merge_layers,
     visible,

@@ -12,7 +12,7 @@ import pytest
 from unit.plugins.module_utils.builders import spec
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._layer_tree import Entry
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._gvariant import Entry
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._mount_targets import check_mount_targets
 
 MERGED_USR = {

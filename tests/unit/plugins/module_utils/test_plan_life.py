@@ -29,13 +29,13 @@ from unit.plugins.module_utils.builders import (
 from unit.plugins.module_utils.host_model import apply
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _actions as actions
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._apply_change import _plan_back
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_plan import (
     Desired,
     choose_slot,
     plan_container,
     plan_unrendered,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._containers import _plan_back
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ExportsManifest
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (

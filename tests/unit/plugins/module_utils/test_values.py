@@ -17,9 +17,9 @@ from unit.plugins.module_utils.builders import host_facts, json_values, utf8_tex
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._template import FORCED, variables
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._user_values import check_user_values
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._values import (
     as_text,
-    check_user_values,
     host_values,
     substitute_json,
     substitute_tmpfiles,
