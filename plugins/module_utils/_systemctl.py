@@ -39,7 +39,9 @@ _EXIT_CODES = {"1": "exited", "2": "killed", "3": "dumped"}
 """How a process ended: ``si_code`` of waitid(2), as systemd's own messages spell it."""
 
 _NOT_ACCOUNTED = 2**64 - 1
-_POLL = 0.1
+_FIRST_POLL, _POLL = 0.01, 0.1
+"""Seconds between two looks: most services are ready at once, so the first ones come soon."""
+
 _JOURNAL_LINES = 15
 _SYNC_TIMEOUT = 10.0
 _HEALTH_POLL = 0.5
@@ -174,7 +176,7 @@ def _wait_healthy(unit: str, readiness: Readiness, health: HealthCheck, *, deadl
 
 def _wait_ready(unit: str, readiness: Readiness, *, deadline: float) -> str | None:
     """Return None once the unit is ready, else why it is not."""
-    stable_since, restarts = time.monotonic(), None
+    stable_since, restarts, pause = time.monotonic(), None, _FIRST_POLL
     while True:
         state = show_units([unit])[unit]
         now = time.monotonic()
@@ -191,7 +193,8 @@ def _wait_ready(unit: str, readiness: Readiness, *, deadline: float) -> str | No
             return None
         if now >= deadline:
             return f"it was {state.active} ({state.sub}) after {readiness.timeout:g} seconds, restarted {state.restarts} times"
-        time.sleep(_POLL)
+        time.sleep(pause)
+        pause = min(2 * pause, _POLL)
 
 
 def _clocks() -> tuple[float, float]:
