@@ -15,7 +15,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ._errors import InvalidInputError, LockedError, StoreError
 from ._models import FileState
@@ -137,6 +137,22 @@ def _remove_anything(path: str) -> None:
 def _unlink(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def set_folder_attributes(path: str, uid: int, gid: int, mode: int, xattrs: Mapping[bytes, bytes]) -> None:
+    """Give a directory owner, permission bits, and just these xattrs; but for its SELinux label, which is the host's."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, stat.S_IMODE(mode))
+        for name in map(os.fsencode, os.listxattr(descriptor)):
+            if name not in xattrs and name != b"security.selinux":
+                os.removexattr(descriptor, name)
+        for name, value in xattrs.items():
+            if name != b"security.selinux":
+                os.setxattr(descriptor, name, value)
+    finally:
+        os.close(descriptor)
 
 
 def sync_directory(path: str) -> None:

@@ -12,9 +12,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from ._errors import CommandError, StoreError
-from ._gvariant import children_of
+from ._folder_attributes import FolderMerger
+from ._gvariant import children_of, directory_mode, directory_xattrs
 from ._image_name import IMPORT_KEY
-from ._io import locked, temporary_folder, write_file
+from ._io import locked, set_folder_attributes, temporary_folder, write_file
 from ._ostree_reader import COMMIT, OWN_FOLDER, RepositoryReader, checked_commit, checked_ref
 from ._record import dataclass
 from ._runner import Completed, find_tool, run
@@ -162,7 +163,8 @@ class Repository(RepositoryReader):
 
         ``destination`` has to be empty or missing. A directory of one layer replaces a file or a symbolic link of
         another below it: ``ostree checkout --union`` fails at the file and **follows the link**, on the host, so these
-        are removed in between. ``StoreError`` where it is not clear that replacing is meant.
+        are removed in between. A directory of several layers gets the attributes that ``_folder_attributes`` finds.
+        ``StoreError`` where it is not clear that replacing is meant.
         """
         if not commits:
             raise StoreError(f"Nothing was given to check out into '{destination}': an image has at least one layer")
@@ -175,6 +177,9 @@ class Repository(RepositoryReader):
             for path in paths:
                 os.unlink(os.path.join(destination, path))
             start = index
+        for folder in FolderMerger(self, commits).to_change():
+            dirmeta = self.read_object(folder.meta, "dirmeta")
+            set_folder_attributes(destination + folder.path, *directory_mode(dirmeta), directory_xattrs(dirmeta))
 
     def lock(self, timeout: float = LOCK_TIMEOUT) -> contextlib.AbstractContextManager[None]:
         """Return the repository's one writer lock; ``LockedError`` after ``timeout`` seconds. Not re-entrant."""

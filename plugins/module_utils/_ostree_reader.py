@@ -198,7 +198,7 @@ class RepositoryReader:
             if node.meta is None:
                 self._check_no_link(node, reached, path)
                 return None
-            found = self._children(node).get(name)
+            found = self.children(node).get(name)
             if found is None:
                 return None
             node, reached = found, f"{reached}/{name}"
@@ -220,7 +220,7 @@ class RepositoryReader:
             if nodes and nodes[0].meta is None:
                 self._check_no_link(nodes[0], reached, path)
                 return None
-            layers = (self._children(node) for node in nodes)
+            layers = (self.children(node) for node in nodes)
             nodes, reached = visible(layers, name, is_folder=lambda node: node.meta is not None), f"{reached}/{name}"
         return nodes[0] if nodes else None
 
@@ -231,7 +231,7 @@ class RepositoryReader:
         uid, gid, mode = directory_mode(self.read_object(node.meta, "dirmeta"))
         yield Entry(path=path, type="d", mode=stat.S_IMODE(mode), uid=uid, gid=gid)
         if depth:
-            for name, child in sorted(self._children(node).items()):
+            for name, child in sorted(self.children(node).items()):
                 yield from self._walk(child, f"{path.rstrip('/')}/{name}", depth=depth - 1)
 
     def replaced(self, commits: Sequence[str]) -> dict[int, list[str]]:
@@ -247,7 +247,7 @@ class RepositoryReader:
             parent, nodes = folders.pop()
             if len(nodes) < 2:
                 continue
-            layers = [(index, self._children(node)) for index, node in nodes]
+            layers = [(index, self.children(node)) for index, node in nodes]
             merge = merge_folder(layers, is_folder=lambda node: node.meta is not None)
             for item in merge.replaced:
                 self._check_replaced(f"{parent}{item.name}", item, commit=commits[item.layer])
@@ -262,7 +262,7 @@ class RepositoryReader:
         """
         from ._layer_tree import is_opaque
 
-        if self._file_entry(item.file.checksum, path).type != "l" or is_opaque(self._children(item.folder)):
+        if self._file_entry(item.file.checksum, path).type != "l" or is_opaque(self.children(item.folder)):
             return
         if self.metadata(commit).get(IMPLIED_PARENTS) != "0":
             raise StoreError(
@@ -270,7 +270,8 @@ class RepositoryReader:
                 "not supported, build the image so that they are put where the link leads"
             )
 
-    def _children(self, folder: Node) -> dict[str, Node]:
+    def children(self, folder: Node) -> dict[str, Node]:
+        """Return what a directory of a commit has in it, by name."""
         return dict(children_of(self.read_object(folder.checksum, "dirtree")))
 
     def _file_entry(self, checksum: str, path: str) -> Entry:

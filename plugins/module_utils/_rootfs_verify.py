@@ -22,10 +22,11 @@ from typing import Any
 from ._deployment import Deployment
 from ._drift import Deviation, Verified
 from ._errors import InvalidInputError, StoreError, SystemContainerError
-from ._gvariant import Node, children_of, directory_mode, directory_xattrs
+from ._folder_attributes import FolderMerger
+from ._gvariant import Node, directory_mode, directory_xattrs
 from ._host_files import parents_of
 from ._io import read_state
-from ._layer_tree import is_opaque, merge_folder
+from ._layer_tree import merge_folder
 from ._oci_image import Manifest, StoredImage, parse_manifest
 from ._ostree_reader import RepositoryReader
 from ._stored_image import BLOB_REF, image_commits, layer_commits, stored_image
@@ -112,6 +113,7 @@ class _Rootfs:
     def __init__(self, repository: RepositoryReader, item: Deployment, hashes: FileHashes) -> None:
         self._repository, self._hashes = repository, hashes
         self._top = f"{item.directory}/rootfs"
+        self._checked_out: dict[str, str] = {}
         places = _mount_places(item)
         self._has_devices = "/dev" not in places
         places |= {"/dev/console"} if self._has_devices else set()
@@ -141,20 +143,17 @@ class _Rootfs:
         return tuple(Deviation(self._top + path, text) for path in sorted(problems) for text in problems[path])
 
     def _expected(self, layers: Sequence[str]) -> Iterator[tuple[str, Node]]:
-        """Yield all that the layers show together. ``ostree checkout`` gives a directory that several have the owner and mode
-        of the lowest of them, or of the last one that is opaque."""
-        folders = [("", [(index, self._repository.root(commit)) for index, commit in enumerate(layers)])]
+        """Yield all that the layers show together."""
+        merger = FolderMerger(self._repository, layers)
+        folders = [("", merger.roots)]
         while folders:
             path, nodes = folders.pop()
-            children = [(index, self._children(node)) for index, node in nodes]
-            origin = next((index for index in reversed(range(len(nodes))) if is_opaque(children[index][1])), 0)
-            yield path, nodes[origin][1]
-            merge = merge_folder(children, is_folder=lambda node: node.meta is not None)
+            folder = merger.merged(path, nodes)
+            self._checked_out[path] = folder.checked_out
+            yield path, nodes[-1][1]._replace(meta=folder.meta)
+            merge = merge_folder(folder.children, is_folder=lambda node: node.meta is not None)
             yield from ((f"{path}/{name}", node) for name, node in merge.visible_files.items())
             folders += [(f"{path}/{name}", below) for name, below in merge.visible_folders.items()]
-
-    def _children(self, node: Node) -> dict[str, Node]:
-        return dict(children_of(self._repository.read_object(node.checksum, "dirtree")))
 
     def _found(self, expected: Mapping[str, Node]) -> Iterator[tuple[str, os.stat_result]]:
         """Yield all that is there, links not followed. What is below an extra directory is left out."""
@@ -179,7 +178,10 @@ class _Rootfs:
         place = self._top + path
         try:
             if node.meta is not None:
-                return self._directory_problems(place, status, node.meta)
+                found = self._directory_problems(place, status, node.meta)
+                # Atomic left directories as ostree checks them out.
+                as_atomic = found and not self._directory_problems(place, status, self._checked_out[path])
+                return [] if as_atomic else found
             if self._is_file(status) and self._hashes.matches(place, status, node.checksum):
                 return []
             return self._file_problems(place, status, node.checksum)

@@ -74,6 +74,7 @@ EFFECTS = {
     "_choice",
     "_containers",
     "_describe_images",
+    "_folder_attributes",
     "_host_facts",
     "_host_file_io",
     "_image_files",
