@@ -6,15 +6,11 @@
 
 from __future__ import annotations
 
-import stat
-import struct
 from collections.abc import Sequence
 
-from ._gvariant import Entry, Node, children_of
-from ._layer_tree import is_opaque
+from ._gvariant import Entry, Node
+from ._layer_tree import visible
 from ._ostree_reader import RepositoryReader
-
-_Folder = tuple[tuple[int, Node], ...]
 
 
 class ImagePaths:
@@ -25,50 +21,28 @@ class ImagePaths:
 
     def __init__(self, repository: RepositoryReader, commits: Sequence[str]) -> None:
         self._repository = repository
-        self._commits = commits
         self._children: dict[str, dict[str, Node]] = {}
-        self._found: dict[str, _Folder] = {
-            "": tuple((index, repository.root(commit)) for index, commit in enumerate(commits))
-        }
+        self._found = {"": [repository.root(commit) for commit in reversed(commits)]}
 
     def lookup(self, path: str) -> Entry | None:
         """Return the entry at an absolute path, None when there is none, or when a parent of it is no directory."""
-        path = "/" + path.strip("/")
-        nodes = self._find(path if path != "/" else "")
-        if not nodes:
-            return None
-        layer, node = nodes[-1]
-        if node.meta is None:
-            listed = self._repository.ls(self._commits[layer], path)
-            return listed[0] if listed else None
-        uid, gid, mode = struct.unpack(">III", self._repository.read_object(node.meta, "dirmeta")[:12])
-        return Entry(path=path, type="d", mode=stat.S_IMODE(mode), uid=uid, gid=gid)
+        path = path.strip("/")
+        nodes = self._find(f"/{path}" if path else "")
+        return self._repository.entry(nodes[0], f"/{path}") if nodes else None
 
-    def _find(self, path: str) -> _Folder:
-        """Return the directories of all layers that are visible at ``path``, or the one file or link."""
+    def _find(self, path: str) -> list[Node]:
+        """Return the directories of all layers that are visible at ``path``, the highest first, or the one file or link."""
         if path not in self._found:
             parent, _slash, name = path.rpartition("/")
-            self._found[path] = self._visible(self._find(parent), name)
+            folders = self._find(parent)
+            if name.startswith(".wh.") or (folders and folders[0].meta is None):
+                self._found[path] = []
+            else:
+                layers = map(self._read, folders)
+                self._found[path] = visible(layers, name, is_folder=lambda node: node.meta is not None)
         return self._found[path]
-
-    def _visible(self, folder: _Folder, name: str) -> _Folder:
-        nodes: _Folder = ()
-        if name.startswith(".wh."):
-            return nodes
-        for layer, node in folder:
-            if node.meta is None:
-                return ()
-            children = self._read(node)
-            if is_opaque(children) or f".wh.{name}" in children:
-                nodes = ()
-            child = children.get(name)
-            if child is None:
-                continue
-            merges = child.meta is not None and nodes and nodes[-1][1].meta is not None
-            nodes = (*nodes, (layer, child)) if merges else ((layer, child),)
-        return nodes
 
     def _read(self, node: Node) -> dict[str, Node]:
         if node.checksum not in self._children:
-            self._children[node.checksum] = dict(children_of(self._repository.read_object(node.checksum, "dirtree")))
+            self._children[node.checksum] = self._repository.children(node)
         return self._children[node.checksum]

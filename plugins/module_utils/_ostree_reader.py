@@ -224,13 +224,16 @@ class RepositoryReader:
             nodes, reached = visible(layers, name, is_folder=lambda node: node.meta is not None), f"{reached}/{name}"
         return nodes[0] if nodes else None
 
-    def _walk(self, node: Node, path: str, *, depth: int) -> Iterator[Entry]:
+    def entry(self, node: Node, path: str) -> Entry:
+        """Describe what is at ``path``; of the directories of several layers, the one that is given."""
         if node.meta is None:
-            yield self._file_entry(node.checksum, path)
-            return
+            return self._file_entry(node.checksum, path)
         uid, gid, mode = directory_mode(self.read_object(node.meta, "dirmeta"))
-        yield Entry(path=path, type="d", mode=stat.S_IMODE(mode), uid=uid, gid=gid)
-        if depth:
+        return Entry(path=path, type="d", mode=stat.S_IMODE(mode), uid=uid, gid=gid)
+
+    def _walk(self, node: Node, path: str, *, depth: int) -> Iterator[Entry]:
+        yield self.entry(node, path)
+        if node.meta is not None and depth:
             for name, child in sorted(self.children(node).items()):
                 yield from self._walk(child, f"{path.rstrip('/')}/{name}", depth=depth - 1)
 
