@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -38,6 +37,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._j
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Journal, UnitState
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._prune_observe import unreachable_objects
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._record import dataclass
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import Store
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store_sizes import store_sizes
 
