@@ -60,7 +60,7 @@ def main() -> None:
     sys.path.insert(0, sys.argv[1])
     runtime_spec = importlib.import_module("module_utils._runtime_spec")
     runtime_fit = importlib.import_module("module_utils._runtime_fit")
-    facts = importlib.import_module("module_utils._observe").observe_host(sys.argv[2])
+    facts = importlib.import_module("module_utils._host_facts").observe_host(sys.argv[2])
     results = {}
     for name, config in json.load(sys.stdin).items():
         spec = runtime_spec.parse_runtime_spec(json.dumps(config), file=name)
