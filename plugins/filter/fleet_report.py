@@ -187,7 +187,9 @@ _value:
           type: str
           sample: running
         differs:
-          description: Whether its digest is among RV(_value.differing).
+          description:
+            - Whether its digest is among RV(_value.differing), and not the most frequent one there.
+            - Where no digest is more frequent than the others, all differ.
           type: bool
           sample: false
         unverified:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._report_digests import (
     differing_digests,
+    odd_places,
     place,
 )
 from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._report_query import select_rows
@@ -40,7 +41,7 @@ def build_report(
     answers = {host: result for host, result in sorted(plain.items()) if _answered(result)}
     rows = [container_row(host, item) for host, result in answers.items() for item in result["containers"]]
     differing = differing_digests(rows)
-    odd = {(item["host"], item["name"]) for entry in differing for part in entry["digests"] for item in part["containers"]}
+    odd = odd_places(differing)
     marked = [mark_problems(row, differs=place(row) in odd) for row in rows]
     selected = select_rows(marked, query)
     hosts = [_host(host, result, selected) for host, result in sorted(plain.items())]

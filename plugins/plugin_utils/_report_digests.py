@@ -36,6 +36,16 @@ def differing_digests(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda item: (item["name"] or "", item["image"] or ""))
 
 
+def odd_places(differing: Iterable[Mapping[str, Any]]) -> set[Place]:
+    """Return the containers that have another digest than most; all of them where none is the most frequent."""
+    found: set[Place] = set()
+    for entry in differing:
+        first, second, *_rest = (part["containers"] for part in entry["digests"])
+        for part in entry["digests"][len(first) > len(second) :]:
+            found |= {(item["host"], item["name"]) for item in part["containers"]}
+    return found
+
+
 def _version_of(rows: Iterable[Row]) -> Callable[[Row], str | None]:
     """Return what tells the digest to compare: that of the index, also where only the manifest was named."""
     indexes = {row["manifest_digest"]: row["index_digest"] for row in rows if row["index_digest"]}

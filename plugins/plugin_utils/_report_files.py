@@ -67,15 +67,21 @@ def _page(report: Mapping[str, Any]) -> str:
     environment.filters.update({name: getattr(_report_words, name) for name in words})
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     rows = report["containers"]
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        by_host={host: [row for row in rows if row["host"] == host] for host in dict.fromkeys(row["host"] for row in rows)},
-        anchors={(row["host"], row["name"]): f"container-{number}" for number, row in enumerate(rows, 1)},
-        style=style,
-        script=script,
-        style_hash=_source(style),
-        script_hash=_source(script),
-    ).lstrip()
+    hosts = dict.fromkeys(row["host"] for row in rows)  # in the order of the rows
+    return (
+        environment.get_template("report.html.j2")
+        .render(
+            report=report,
+            by_host={host: [row for row in rows if row["host"] == host] for host in hosts},
+            groups={host: f"host-{number}" for number, host in enumerate(hosts, 1)},
+            anchors={(row["host"], row["name"]): f"container-{number}" for number, row in enumerate(rows, 1)},
+            style=style,
+            script=script,
+            style_hash=_source(style),
+            script_hash=_source(script),
+        )
+        .lstrip()
+    )
 
 
 def _asset(name: str) -> Markup:

@@ -94,7 +94,7 @@ def _sum(report: Mapping[str, Any]) -> list[str]:
         ("broken", total["broken"]),
         ("interrupted", total["interrupted"]),
         ("with drift", total["drift"]),
-        ("with a differing digest", total["differs"]),
+        ("with an odd digest", total["differs"]),
     )
     selected = f" of {total['containers_known']}" if report["query"] else ""
     hosts = count(total["hosts"], "host")

@@ -4,7 +4,7 @@
 
 """Chromium by chromedriver, in the protocol of WebDriver (https://www.w3.org/TR/webdriver2/): no package is needed for it.
 
-    python3 tests/report/browser.py PAGE PNG [light|dark] [WIDTH]     makes a picture of a page
+python3 tests/report/browser.py PAGE PNG [light|dark] [WIDTH]     makes a picture of a page
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class Browser:
 
     def open(self, page: Path, *, width: int, height: int = 900, dark: bool = False) -> None:
         """Show a file on a screen of this size."""
-        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.devtools("Emulation.setEmulatedMedia", media="", features=[scheme])
         self._call(f"{self._session}/url", {"url": page.resolve().as_uri()})
