@@ -85,7 +85,8 @@ def _reached(result: Any) -> dict[str, str | None]:
     if _answered(result):
         return {"status": "ok", "message": None}
     told = result if isinstance(result, dict) else {}
-    message = str(told.get("msg") or "").strip() or "It gave no answer."
+    # ansible-core says that the task failed before it says why.
+    message = str(told.get("msg") or "").removeprefix("Task failed: ").strip() or "It gave no answer."
     return {"status": "unreachable" if told.get("unreachable") else "failed", "message": message}
 
 

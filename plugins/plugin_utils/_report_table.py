@@ -27,6 +27,8 @@ def report_table(report: Mapping[str, Any]) -> list[str]:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return []
     cells = [HEADINGS, *(_cells(row) for row in rows)]
     widths = [min(_WIDEST, max(len(line[column]) for line in cells)) for column in range(len(HEADINGS))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]

@@ -53,6 +53,7 @@ class Browser:
         logs = {"browser": "ALL", "performance": "ALL"}
         capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": logs}}
         self._session = f"/session/{self._call('/session', {'capabilities': capabilities})['sessionId']}"
+        self._call(f"{self._session}/url", {"url": "about:blank"})  # no page of the browser's own
 
     def open(self, page: Path, *, width: int, height: int = 900, dark: bool = False) -> None:
         """Show a file on a screen of this size."""
