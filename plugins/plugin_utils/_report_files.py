@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def report_json(report: Mapping[str, Any], previous: str = "") -> str:
         before = json.loads(previous)
     except ValueError:
         before = None
-    if isinstance(before, dict) and _steady(before) == _steady(report):
+    is_report = isinstance(before, dict) and isinstance(before.get("containers"), list)
+    if is_report and _steady(before) == _steady(report):
         return previous
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
@@ -49,11 +51,29 @@ def report_html(report: Mapping[str, Any], previous: str = "") -> str:
 
 def _steady(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return a report without what differs at every run."""
-    rows = [{**row, "memory": None} if isinstance(row, dict) else row for row in report.get("containers") or ()]
+    rows = [{**row, "memory": None} if isinstance(row, dict) else row for row in report["containers"]]
     return {**report, "generated_at": None, "containers": rows}
 
 
 def _page(report: Mapping[str, Any]) -> str:
+    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    rows = report["containers"]
+    hosts = dict.fromkeys(row["host"] for row in rows)  # in the order of the rows
+    page = _template().render(
+        report=report,
+        by_host={host: [row for row in rows if row["host"] == host] for host in hosts},
+        groups={host: f"host-{number}" for number, host in enumerate(hosts, 1)},
+        anchors={(row["host"], row["name"]): f"container-{number}" for number, row in enumerate(rows, 1)},
+        style=style,
+        script=script,
+        style_hash=_source(style),
+        script_hash=_source(script),
+    )
+    return page.lstrip()
+
+
+@lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
     # Not Ansible's own templating: in its native mode it does not escape.
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -65,23 +85,7 @@ def _page(report: Mapping[str, Any]) -> str:
     )
     words = ("count", "image_parts", "last_exit", "moment", "short_digest", "size", "status_words")
     environment.filters.update({name: getattr(_report_words, name) for name in words})
-    style, script = (_asset(name) for name in ("report.css", "report.js"))
-    rows = report["containers"]
-    hosts = dict.fromkeys(row["host"] for row in rows)  # in the order of the rows
-    return (
-        environment.get_template("report.html.j2")
-        .render(
-            report=report,
-            by_host={host: [row for row in rows if row["host"] == host] for host in hosts},
-            groups={host: f"host-{number}" for number, host in enumerate(hosts, 1)},
-            anchors={(row["host"], row["name"]): f"container-{number}" for number, row in enumerate(rows, 1)},
-            style=style,
-            script=script,
-            style_hash=_source(style),
-            script_hash=_source(script),
-        )
-        .lstrip()
-    )
+    return environment.get_template("report.html.j2")
 
 
 def _asset(name: str) -> Markup:
