@@ -34,10 +34,11 @@ EXAMPLES = r"""
 - name: Write the page to a file of the controller
   ansible.builtin.copy:
     content: "{{ report | projectatomic.system_containers.fleet_report_html(previous) }}"
-    dest: /srv/reports/fleet.html
+    dest: "{{ path }}"
     mode: "0644"
   vars:
-    previous: "{{ lookup('ansible.builtin.file', '/srv/reports/fleet.html', rstrip=false) if '/srv/reports/fleet.html' is exists else '' }}"
+    path: "{{ playbook_dir }}/fleet.html"
+    previous: "{{ lookup('ansible.builtin.file', path, rstrip=false) if path is exists else '' }}"
   delegate_to: localhost
   run_once: true
 """

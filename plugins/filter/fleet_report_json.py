@@ -15,6 +15,7 @@ author:
 description:
   - Turns what P(projectatomic.system_containers.fleet_report#filter) returns into the text of a file.
   - When nothing but the time of the report and the memory in use differs from O(previous), that is returned, so that the file stays as it is.
+  - Before ansible-core 2.19 the filter P(ansible.builtin.string#filter) has to follow, as what looks like JSON is no text there.
 positional: previous
 options:
   _input:
@@ -33,11 +34,12 @@ seealso:
 EXAMPLES = r"""
 - name: Write the report to a file of the controller
   ansible.builtin.copy:
-    content: "{{ report | projectatomic.system_containers.fleet_report_json(previous) }}"
-    dest: /srv/reports/fleet.json
+    content: "{{ report | projectatomic.system_containers.fleet_report_json(previous) | string }}"
+    dest: "{{ path }}"
     mode: "0644"
   vars:
-    previous: "{{ lookup('ansible.builtin.file', '/srv/reports/fleet.json', rstrip=false) if '/srv/reports/fleet.json' is exists else '' }}"
+    path: "{{ playbook_dir }}/fleet.json"
+    previous: "{{ lookup('ansible.builtin.file', path, rstrip=false) | string if path is exists else '' }}"
   delegate_to: localhost
   run_once: true
 """

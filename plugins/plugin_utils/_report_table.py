@@ -96,7 +96,7 @@ def _sum(report: Mapping[str, Any]) -> list[str]:
         ("broken", total["broken"]),
         ("interrupted", total["interrupted"]),
         ("with drift", total["drift"]),
-        ("with an odd digest", total["differs"]),
+        ("with a differing digest", total["differs"]),
     )
     selected = f" of {total['containers_known']}" if report["query"] else ""
     hosts = count(total["hosts"], "host")

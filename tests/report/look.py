@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from report.browser import Browser, browser
+
 WIDTHS = {"phone": 390, "desk": 1280}
 
 SEE = r"""
@@ -80,20 +82,18 @@ return faults;
 """
 
 
-def look(browser: Any, page: Path, *, width: int, dark: bool = False) -> dict[str, Any]:
+def look(chromium: Browser, page: Path, *, width: int, dark: bool = False) -> dict[str, Any]:
     """Open a page and return what is visible on it, what it asked for, and what the console says."""
-    browser.console()
-    browser.requests()
-    browser.open(page, width=width, dark=dark)
+    chromium.console()
+    chromium.requests()
+    chromium.open(page, width=width, dark=dark)
     address = page.resolve().as_uri()
-    asked = [url for url in browser.requests() if url != address and not url.startswith(("data:", "about:"))]
-    return {**browser.run(SEE), "faults": browser.run(FAULTS), "asked": asked, "console": browser.console()}
+    asked = [url for url in chromium.requests() if url != address and not url.startswith(("data:", "about:"))]
+    return {**chromium.run(SEE), "faults": chromium.run(FAULTS), "asked": asked, "console": chromium.console()}
 
 
 def main(page: str) -> None:
     """Print what is seen."""
-    from browser import browser
-
     with browser() as found:
         print(json.dumps({name: look(found, Path(page), width=width) for name, width in WIDTHS.items()}))
 

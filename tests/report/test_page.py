@@ -212,7 +212,7 @@ def test_without_scripts(chromium: Browser, write: Write) -> None:
 
 
 def test_on_paper_everything_is_open(chromium: Browser, write: Write) -> None:
-    chromium.open(write(fleet.large())[1], width=1280)
+    chromium.open(write(fleet.large())[1], width=700)  # of A4 without the margins
     look_at = """
         const seen = (selector) => document.querySelector(selector).checkVisibility({ contentVisibilityAuto: true });
         return [seen("#differing .hosts"), seen("#filter")];
@@ -220,6 +220,8 @@ def test_on_paper_everything_is_open(chromium: Browser, write: Write) -> None:
     assert chromium.run(look_at) == [False, True]
     chromium.devtools("Emulation.setEmulatedMedia", media="print")
     assert chromium.run(look_at) == [True, False]
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert chromium.run(f"return {overflow}") == 0
 
 
 def test_query_is_said(chromium: Browser, write: Write) -> None:

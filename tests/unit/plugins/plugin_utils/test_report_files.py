@@ -50,7 +50,7 @@ def test_table() -> None:
         "web3 cannot be reached: no route [31m",
         "web2 etcd failed: exit-code (exit 3)",
         lines[-2],
-        "2 containers on 3 hosts: 1 running, 1 failed, 2 with an odd digest, 1 host not reached",
+        "2 containers on 3 hosts: 1 running, 1 failed, 2 with a differing digest, 1 host not reached",
     ]
     assert set(lines[-2].removeprefix("etcd differs: ").split("; ")) == {
         f"{a} on 1 host (web1)",
