@@ -61,7 +61,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ report.summary }}"
   vars:
-    results: "{{ dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars) | map(attribute='found', default=none))) }}"
+    results: "{{ dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars) | map(attribute='found', default={}))) }}"
     report: >-
       {{ results | projectatomic.system_containers.fleet_report("[?problems]", generated_at=now(utc=true).strftime('%Y-%m-%dT%H:%M:%SZ')) }}
   run_once: true
