@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Callable, Union
 
 from ._errors import CommandError, ServiceError, SystemContainerError
@@ -26,8 +27,8 @@ _PROPERTIES = (
     "UnitFileState",
     "NeedDaemonReload",
     "MainPID",
-    "ExecMainStartTimestampMonotonic",
-    "ExecMainExitTimestampMonotonic",
+    "ExecMainStartTimestamp",
+    "ExecMainExitTimestamp",
     "ExecMainCode",
     "ExecMainStatus",
     "Job",
@@ -54,19 +55,19 @@ def show_units(units: Sequence[str]) -> dict[str, UnitState]:
     """Return the state of each unit, by one call of ``systemctl show`` for all."""
     if not units:
         return {}
-    output = run(["systemctl", "show", f"--property={','.join(_PROPERTIES)}", "--", *units]).text
+    # Not the monotonic times: made out to be times of day, they would differ a little at every call.
+    options = [f"--property={','.join(_PROPERTIES)}", "--timestamp=us+utc"]
+    output = run(["systemctl", "show", *options, "--", *units]).text
     blocks = output.rstrip("\n").split("\n\n")
     if len(blocks) != len(units):
         raise ServiceError(f"systemctl describes {len(blocks)} units where it was asked for {len(units)}")
     # systemctl answers in the order it was asked; Id may be another name of the same unit.
-    return {unit: parse_unit_state(block, now=_clocks()) for unit, block in zip(units, blocks)}
+    return {unit: parse_unit_state(block) for unit, block in zip(units, blocks)}
 
 
-def parse_unit_state(block: str, *, now: tuple[float, float]) -> UnitState:
-    """Parse one block of ``systemctl show``; ``now`` is (seconds since the epoch, seconds of the monotonic clock)."""
+def parse_unit_state(block: str) -> UnitState:
+    """Parse one block of ``systemctl show --timestamp=us+utc``."""
     values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-    started = _number(values.get("ExecMainStartTimestampMonotonic"))
-    exited = _number(values.get("ExecMainExitTimestampMonotonic"))
     memory = _number(values.get("MemoryCurrent"))
     return UnitState(
         load=values.get("LoadState", "not-found"),
@@ -75,12 +76,12 @@ def parse_unit_state(block: str, *, now: tuple[float, float]) -> UnitState:
         file_state=values.get("UnitFileState", ""),
         need_daemon_reload=values.get("NeedDaemonReload") == "yes",
         pid=_number(values.get("MainPID")) or None,
-        since=now[0] - now[1] + started / 1e6 if started else None,
+        since=_seconds(values.get("ExecMainStartTimestamp", "")),
         restarts=_number(values.get("NRestarts")) or 0,
         result=values.get("Result", "success"),
         exit_code=_EXIT_CODES.get(values.get("ExecMainCode", "")),
         exit_status=_number(values.get("ExecMainStatus")) or 0,
-        exited=now[0] - now[1] + exited / 1e6 if exited else None,
+        exited=_seconds(values.get("ExecMainExitTimestamp", "")),
         memory=memory if memory is not None and memory != _NOT_ACCOUNTED else None,
         kind=values.get("Type") or "simple",
         has_job=bool(_number(values.get("Job"))),
@@ -197,8 +198,10 @@ def _wait_ready(unit: str, readiness: Readiness, *, deadline: float) -> str | No
         pause = min(2 * pause, _POLL)
 
 
-def _clocks() -> tuple[float, float]:
-    return time.time(), time.monotonic()
+def _seconds(moment: str) -> float | None:
+    """Return a time such as ``Fri 2026-11-27 01:20:52.851088 UTC`` in seconds since the epoch, None when there is none."""
+    words = moment.split()
+    return datetime.fromisoformat(f"{words[1]} {words[2]}+00:00").timestamp() if len(words) == 4 else None
 
 
 def _number(text: str | None) -> int | None:

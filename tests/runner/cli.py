@@ -30,6 +30,7 @@ STAGES = (
     Stage("docs", "documentation of plugins and roles", checks.docs),
     Stage("ansible-lint", "playbooks and roles, profile production", checks.ansible_lint),
     Stage("galaxy", "build the archive, import it as Galaxy does", packaging.galaxy),
+    Stage("page", "the report page in a real browser", suites.page),
     Stage("sanity", "ansible-test sanity on every Python found", sanity.sanity),
     Stage("store", "tests on real OSTree repositories", suites.store, heavy=True),
     Stage("faults", "modules killed half way, disks that fail", suites.faults, heavy=True),

@@ -30,6 +30,11 @@ def unit(context: Context) -> Result:
     return run_pytest(context, "tests/unit")
 
 
+def page(context: Context) -> Result:
+    """The report page, opened in Chromium."""
+    return run_pytest(context, "tests/report")
+
+
 def store(context: Context) -> Result:
     """Tests on real OSTree repositories of this machine; files keep their owners only for root."""
     if not is_root():

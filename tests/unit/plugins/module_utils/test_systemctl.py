@@ -13,7 +13,6 @@ import pytest
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import UnitState
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemctl import parse_unit_state
 
-NOW = (2_000_000.0, 1_000.0)
 RUNNING = """Id=app.service
 LoadState=loaded
 ActiveState=active
@@ -22,7 +21,7 @@ Type=notify
 UnitFileState=enabled
 NeedDaemonReload=no
 MainPID=4242
-ExecMainStartTimestampMonotonic=990000000
+ExecMainStartTimestamp=Sat 1970-01-24 03:33:10.000000 UTC
 ExecMainStatus=0
 NRestarts=3
 Result=success
@@ -32,7 +31,7 @@ MemoryCurrent=1048576
 
 
 def test_running() -> None:
-    assert parse_unit_state(RUNNING, now=NOW) == UnitState(
+    assert parse_unit_state(RUNNING) == UnitState(
         load="loaded",
         active="active",
         sub="running",
@@ -61,11 +60,12 @@ def test_running() -> None:
         ("ExecMainCode=2", "exit_code", "killed"),
         ("ExecMainCode=3", "exit_code", "dumped"),
         ("ExecMainCode=0", "exit_code", None),
-        ("ExecMainExitTimestampMonotonic=0", "exited", None),
-        ("ExecMainExitTimestampMonotonic=995000000", "exited", 1_999_995.0),
-        ("ExecMainStartTimestampMonotonic=0", "since", None),
-        ("ExecMainStartTimestampMonotonic=", "since", None),
-        ("ExecMainStartTimestampMonotonic=500000", "since", 1_999_000.5),
+        ("ExecMainExitTimestamp=", "exited", None),
+        ("ExecMainExitTimestamp=n/a", "exited", None),
+        ("ExecMainExitTimestamp=Sat 1970-01-24 03:33:15.250000 UTC", "exited", 1_999_995.25),
+        ("ExecMainStartTimestamp=", "since", None),
+        ("ExecMainStartTimestamp=n/a", "since", None),
+        ("ExecMainStartTimestamp=Fri 2026-11-27 01:20:52.851088 UTC", "since", 1_795_742_452.851088),
         ("ExecMainStatus=143", "exit_status", 143),
         ("ExecMainStatus=", "exit_status", 0),
         ("NRestarts=", "restarts", 0),
@@ -81,9 +81,9 @@ def test_running() -> None:
 def test_one_property(line: str, field: str, value: Any) -> None:
     name = line.partition("=")[0] + "="
     block = "\n".join([*(old for old in RUNNING.splitlines() if not old.startswith(name)), line])
-    assert getattr(parse_unit_state(block, now=NOW), field) == value
+    assert getattr(parse_unit_state(block), field) == value
 
 
 @pytest.mark.parametrize("block", ["", "\n", "Id=app.service\nLoadState=not-found\nActiveState=inactive\n"])
 def test_no_unit(block: str) -> None:
-    assert parse_unit_state(block, now=NOW) == UnitState()
+    assert parse_unit_state(block) == UnitState()
