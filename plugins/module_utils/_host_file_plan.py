@@ -86,7 +86,7 @@ def plan_host_files(
     any kept deployment. ``leftovers`` are temporary files of killed runs. Raises ``InvalidInputError``, naming all, when
     something else is in the place of a host file.
     """
-    _check_places(target)
+    check_places(target)
     records = _Records.of(active, kept, interrupted=interrupted)
     wanted = {file.path: file for file in target.host_files}
     gone = _gone(records, wanted, found, shared, leftovers)
@@ -313,7 +313,7 @@ def _created(
     return tuple(sorted({*left, *made, *(parents & shared)}))
 
 
-def _check_places(target: Deployment) -> None:
+def check_places(target: Deployment) -> None:
     """Raise when a host file would be one of the container's own files, or among the deployments."""
     root = posixpath.dirname(target.directory)
     paths = Paths(name=target.name, root=root)

@@ -12,7 +12,7 @@ CVE-2024-21626, CVE-2026-41579 and more), so those are refused before config.jso
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from ._errors import InvalidInputError
@@ -40,14 +40,35 @@ def check_mount_targets(spec: dict[str, Any], lookup: Lookup) -> None:
                 f"'{path}' of the image is {_kind(entry)}, not a directory: runtimes can be led out of the container by"
                 " that, so build the image without it"
             )
+    mounts: dict[str, bool] = {}
+    for destination, place, shows_host in _places(spec, lookup):
+        mounts[destination] = mounts[place] = shows_host
+    cwd = clean_path(spec["process"].get("cwd") or "/")
+    _Walk(f"process.cwd '{cwd}'", lookup, mounts, ()).resolve(cwd)
+
+
+def mount_places(spec: dict[str, Any], lookup: Lookup) -> dict[str, str]:
+    """Return where in the image each mount ends up, by its destination, in order; raises as ``check_mount_targets`` does."""
+    return {destination: place for destination, place, _shows_host in _places(spec, lookup)}
+
+
+def resolve_path(path: str, lookup: Lookup, *, mounted: Collection[str], what: str) -> str:
+    """Return where an absolute path of the container leads to, or what of it is known: nothing is known of what is mounted.
+
+    Raises ``InvalidInputError`` that begins with ``what``.
+    """
+    return _Walk(what, lookup, mounted, ()).resolve(path)
+
+
+def _places(spec: dict[str, Any], lookup: Lookup) -> Iterator[tuple[str, str, bool]]:
+    """Yield destination and place of each mount, and whether it shows files of the host."""
     mounted: dict[str, bool] = {}
     for mount in spec.get("mounts") or []:
         destination = clean_path(mount["destination"])
         what = f"The mount on '{destination}'"
         place = _Walk(what, lookup, mounted, [path for path, host in mounted.items() if host]).resolve(destination)
         mounted[destination] = mounted[place] = _shows_host(mount)
-    cwd = clean_path(spec["process"].get("cwd") or "/")
-    _Walk(f"process.cwd '{cwd}'", lookup, mounted, ()).resolve(cwd)
+        yield destination, place, mounted[place]
 
 
 class _Walk:

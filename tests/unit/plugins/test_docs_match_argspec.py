@@ -115,7 +115,7 @@ def test_attributes_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None
         attributes.update(document.get("attributes") or {})
     assert attributes["check_mode"]["support"] == "full"
     assert module_arguments(name, monkeypatch)["supports_check_mode"] is True
-    assert attributes["diff_mode"]["support"] == ("N/A" if name.endswith("_info") else "full")
+    assert attributes["diff_mode"]["support"] == ("N/A" if name.endswith(("_info", "_lint")) else "full")
 
 
 @pytest.mark.parametrize("name", MODULES)
