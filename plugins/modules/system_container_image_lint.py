@@ -16,7 +16,8 @@ author:
   - The projectatomic.system_containers contributors (@projectatomic)
 description:
   - Renders what an image has in C(/exports) as M(projectatomic.system_containers.system_container) does, with the image's default
-    values and those that are given, and looks at what results. All that is wrong is found at once.
+    values and those that are given, and looks at what results. All that is wrong is found at once; only
+    a file that cannot be read hides what depends on it.
   - What would make installing or starting a container fail is an error, and the task fails. What an image should not do although it
     can be installed is a warning.
   - Nothing of the image stays on the host. An image that is not in the repository is pulled into a temporary one, in C(TMPDIR) or
@@ -238,7 +239,7 @@ def finish(module: AnsibleModule, report: Report) -> None:
     bad = [*errors, *(warnings if module.params["strict"] else [])]
     if bad:
         lines = "".join(f"\n- {finding}" for finding in bad)
-        module.fail_json(msg=f"The image '{report.image['name']}' has {len(bad)} problems:{lines}", **results)
+        module.fail_json(msg=f"The image '{report.image['name']}' did not pass, with {len(bad)} in all:{lines}", **results)
     for warning in warnings:
         module.warn(str(warning))
     module.exit_json(changed=False, **results)

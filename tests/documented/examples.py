@@ -1,0 +1,176 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Find the examples in a page of Markdown, and make plays of them (pure).
+
+Blocks that begin with ```yaml, ```sh or ```console are examples: tasks, playbooks and commands. All of them run, in the order of
+the page, on one host, unless a comment, which readers do not see, says otherwise right before the block:
+
+    <!-- skip: REASON -->        it does not run; the reason is counted and printed
+    <!-- controller -->          its commands run where Ansible does, in a folder with a file 'inventory'
+    <!-- file: PATH -->          its text becomes a file of the host; for blocks of any kind
+"""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+EXAMPLES = ("yaml", "sh", "console")
+FOLDER = "/srv/examples"
+"""Where commands run on the host, and where files of relative paths are."""
+
+_FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+)(?P<language>[A-Za-z]*)[ ]*$")
+_COMMENT = re.compile(r"^ *<!-- *(?P<kind>skip|controller|file)(?:: *(?P<text>.*?))? *-->$")
+
+
+class PageError(Exception):
+    """A page has an example that cannot be understood."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One block: where it is, what it is, and what the comment before it says (``kind`` is ``run`` without one)."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+    kind: str = "run"
+    argument: str = ""
+
+    @property
+    def where(self) -> str:
+        """The place of the block, as compilers write it."""
+        return f"{self.page}:{self.line}"
+
+
+def find_examples(page: str, text: str) -> list[Example]:
+    """Return the examples of a page, and the other blocks that become files. Raises ``PageError`` for a comment without its block."""
+    found: list[Example] = []
+    lines = text.splitlines()
+    comment: re.Match[str] | None = None
+    number = 0
+    while number < len(lines):
+        fence = _FENCE.match(lines[number])
+        if fence is None:
+            said = _COMMENT.match(lines[number])
+            if comment is not None and (said or lines[number].strip()):
+                raise PageError(f"{page}:{number}: the comment stands before no block")
+            comment = said or comment
+            number += 1
+            continue
+        end = next((at for at in range(number + 1, len(lines)) if lines[at].strip() == fence["fence"]), None)
+        if end is None:
+            raise PageError(f"{page}:{number + 1}: the block does not end")
+        body = "".join(line[len(fence["indent"]) :] + "\n" for line in lines[number + 1 : end])
+        kind, argument = (comment["kind"], comment["text"] or "") if comment else ("run", "")
+        if fence["language"] in EXAMPLES or kind != "run":
+            found.append(_checked(Example(page, number + 1, fence["language"], body, kind, argument)))
+        comment, number = None, end + 1
+    if comment is not None:
+        raise PageError(f"{page}: the last comment stands before no block")
+    return found
+
+
+def _checked(example: Example) -> Example:
+    needs_text = example.kind in ("skip", "file")
+    if needs_text and not example.argument:
+        raise PageError(f"{example.where}: '{example.kind}' needs a text, such as a reason or a path")
+    if example.kind == "controller" and example.language not in ("sh", "console"):
+        raise PageError(f"{example.where}: only commands can run on the controller")
+    return example
+
+
+def plays_of(examples: Sequence[Example]) -> list[dict[str, Any]]:
+    """Return the plays that do what the examples of a page say, in order."""
+    return [play for example in examples for play in _plays(example)]
+
+
+def _plays(example: Example) -> Iterator[dict[str, Any]]:
+    if example.kind == "skip":
+        return
+    if example.kind == "file":
+        yield _play(example, [_folder(posixpath.dirname(_path(example))), _file(example)])
+    elif example.language == "yaml":
+        yield from _yaml_plays(example)
+    else:
+        yield _play(example, [_commands(example)])
+
+
+def _play(example: Example, tasks: Sequence[Any]) -> dict[str, Any]:
+    # The facts of a host take a second, and few examples ask for them.
+    facts = "ansible_facts" in example.text
+    return {"name": example.where, "hosts": "all", "gather_facts": facts, "tasks": list(tasks)}
+
+
+def _yaml_plays(example: Example) -> Iterator[dict[str, Any]]:
+    try:
+        data = yaml.safe_load(example.text)
+    except yaml.YAMLError as exc:
+        raise PageError(f"{example.where}: not YAML: {exc}") from exc
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+        raise PageError(f"{example.where}: neither tasks nor a playbook: say 'file' or 'skip' before it")
+    if not any("hosts" in item or _imports(item) for item in data):
+        yield _play(example, data)
+        return
+    for item in data:
+        # Groups are the reader's own: here they are the one host.
+        hosts = {} if _imports(item) else {"hosts": "all"}
+        yield {**item, **hosts, "name": f"{example.where} {item.get('name', '')}".strip()}
+
+
+def _imports(item: dict[str, Any]) -> bool:
+    return any(key.endswith("import_playbook") for key in item)
+
+
+def _commands(example: Example) -> dict[str, Any]:
+    lines = example.text.splitlines()
+    if example.language == "console":
+        lines = [line[2:] for line in lines if line.startswith(("# ", "$ "))]
+        if not lines:
+            raise PageError(f"{example.where}: no line begins with '# ' or '$ '")
+    controller = example.kind == "controller"
+    script = "\n".join(["set -eu", *lines])
+    folder = "{{ examples_folder }}" if controller else FOLDER
+    task: dict[str, Any] = {
+        "name": example.where,
+        "ansible.builtin.command": {
+            "argv": ["/bin/bash", "-c", _literal(script)],
+            "chdir": folder,
+        },
+    }
+    return {**task, "delegate_to": "localhost"} if controller else task
+
+
+def _path(example: Example) -> str:
+    return posixpath.join(FOLDER, example.argument)
+
+
+def _folder(path: str) -> dict[str, Any]:
+    return {"ansible.builtin.file": {"path": path, "state": "directory", "mode": "0755"}}
+
+
+def _file(example: Example) -> dict[str, Any]:
+    mode = "0755" if example.text.startswith("#!") else "0644"
+    content = _literal(example.text)
+    return {"ansible.builtin.copy": {"content": content, "dest": _path(example), "mode": mode}}
+
+
+def _literal(text: str) -> str:
+    """Return a template that gives the text, so that no template in it is filled."""
+    return "{{ '" + base64.b64encode(text.encode()).decode() + "' | b64decode }}"
+
+
+def summary(examples: Sequence[Example]) -> list[str]:
+    """Return what ran and what did not, one line each."""
+    skipped = [example for example in examples if example.kind == "skip"]
+    lines = [f"{len(examples) - len(skipped)} examples run, {len(skipped)} skipped"]
+    return lines + [f"skipped {example.where}: {example.argument}" for example in skipped]

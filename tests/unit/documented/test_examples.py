@@ -1,0 +1,95 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Examples are found where they are, and nothing is left out without a reason."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+import pytest
+from documented.examples import Example, PageError, find_examples, plays_of, summary
+
+
+def decoded(play: dict[str, Any]) -> str:
+    """Return the script of a play's only task."""
+    argument = play["tasks"][0]["ansible.builtin.command"]["argv"][2]
+    return base64.b64decode(re.findall(r"'(.*)'", argument)[0]).decode()
+
+
+def plays(text: str) -> list[dict[str, Any]]:
+    return plays_of(find_examples("page.md", text))
+
+
+def test_blocks_are_found_with_their_lines() -> None:
+    text = "# Title\n\n```yaml\n- a:\n```\n\n```text\nno\n```\n\n1. one\n   ```sh\n   true\n   ```\n"
+    assert find_examples("page.md", text) == [
+        Example("page.md", 3, "yaml", "- a:\n"),
+        Example("page.md", 12, "sh", "true\n"),
+    ]
+
+
+def test_tasks_become_a_play() -> None:
+    (play,) = plays("```yaml\n- ansible.builtin.ping:\n```\n")
+    assert play == {
+        "name": "page.md:1",
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.ping": None}],
+    }
+
+
+def test_a_playbook_stays_one_on_the_one_host() -> None:
+    (play,) = plays("```yaml\n- name: Mine\n  hosts: web\n  serial: 1\n  tasks: []\n```\n")
+    assert play == {"name": "page.md:1 Mine", "hosts": "all", "serial": 1, "tasks": []}
+    (play,) = plays("```yaml\n- ansible.builtin.import_playbook: a.b.c\n  vars: {x: 1}\n```\n")
+    assert play == {"name": "page.md:1", "ansible.builtin.import_playbook": "a.b.c", "vars": {"x": 1}}
+
+
+def test_commands() -> None:
+    (play,) = plays("```sh\nfirst {{ x }}\nsecond\n```\n")
+    assert decoded(play) == "set -eu\nfirst {{ x }}\nsecond"
+    assert "delegate_to" not in play["tasks"][0]
+    (play,) = plays("<!-- controller -->\n```console\n$ first\noutput\n# second\n```\n")
+    assert decoded(play) == "set -eu\nfirst\nsecond"
+    assert play["tasks"][0]["delegate_to"] == "localhost"
+
+
+def test_files() -> None:
+    (play,) = plays("<!-- file: rootfs/run -->\n\n```\n#!/bin/sh\n```\n")
+    folder, file = play["tasks"]
+    assert folder["ansible.builtin.file"]["path"] == "/srv/examples/rootfs"
+    assert file["ansible.builtin.copy"]["dest"] == "/srv/examples/rootfs/run"
+    assert file["ansible.builtin.copy"]["mode"] == "0755"
+
+
+def test_what_is_skipped_is_counted_with_its_reason() -> None:
+    text = "<!-- skip: needs ten hosts -->\n```sh\nfalse\n```\n\n```sh\ntrue\n```\n"
+    assert len(plays(text)) == 1
+    assert summary(find_examples("page.md", text)) == [
+        "1 examples run, 1 skipped",
+        "skipped page.md:2: needs ten hosts",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<!-- skip: -->\n```sh\n```\n", "needs a text"),
+        ("<!-- skip -->\n```sh\n```\n", "needs a text"),
+        ("<!-- skip: x -->\ntext\n```sh\n```\n", "no block"),
+        ("<!-- skip: x -->\n<!-- controller -->\n```sh\n```\n", "no block"),
+        ("<!-- skip: x -->\n", "no block"),
+        ("<!-- controller -->\n```yaml\n```\n", "only commands"),
+        ("```sh\n", "does not end"),
+        ("```yaml\na: [\n```\n", "not YAML"),
+        ("```yaml\na: 1\n```\n", "neither tasks nor a playbook"),
+        ("```console\noutput\n```\n", "no line begins"),
+    ],
+)
+def test_what_is_not_understood_is_an_error(text: str, message: str) -> None:
+    with pytest.raises(PageError, match=message):
+        plays(text)
