@@ -15,7 +15,7 @@ $(shell rm -rf $(VENV))
 endif
 
 .PHONY: help demo demo-down bench test test-unit test-sanity test-lint test-lab test-integration test-molecule \
-	faults fuzz soak lint format venv clean bootstrap bootstrap-bench bootstrap-lint bootstrap-venv
+	docs faults fuzz soak lint format venv clean bootstrap bootstrap-bench bootstrap-lint bootstrap-venv
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench: bootstrap bootstrap-bench $(VENV)/.bench ## how fast it is, beside podman
 
 lint: bootstrap-lint $(VENV)/.test ## the quick linters
 	@$(RUN) ruff mypy shellcheck ansible-lint
+
+docs: bootstrap-lint $(VENV)/.test ## build the HTML pages of docs and plugins
+	@$(RUN) site
 
 format: $(VENV)/.test ## format the Python files
 	@$(VENV)/bin/ruff check --quiet --fix-only .

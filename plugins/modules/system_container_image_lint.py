@@ -239,7 +239,9 @@ def finish(module: AnsibleModule, report: Report) -> None:
     bad = [*errors, *(warnings if module.params["strict"] else [])]
     if bad:
         lines = "".join(f"\n- {finding}" for finding in bad)
-        module.fail_json(msg=f"The image '{report.image['name']}' did not pass, with {len(bad)} in all:{lines}", **results)
+        module.fail_json(
+            msg=f"The image '{report.image['name']}' did not pass, with {len(bad)} in all:{lines}", **results
+        )
     for warning in warnings:
         module.warn(str(warning))
     module.exit_json(changed=False, **results)

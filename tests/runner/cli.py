@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic
 from typing import NoReturn
 
-from runner import checks, integration, molecule, packaging, process, sanity, suites
+from runner import checks, integration, molecule, packaging, process, sanity, site, suites
 from runner.project import OUTPUT, ROOT
 from runner.results import Result, failure, skip_lines, summary_line, total
 from runner.stage import Context, Stage
@@ -28,6 +28,7 @@ STAGES = (
     Stage("unit", "tests without hosts", suites.unit),
     Stage("changelog", "changelog fragments", checks.changelog),
     Stage("docs", "documentation of plugins and roles", checks.docs),
+    Stage("site", "HTML pages of docs and plugins, and their links", site.site),
     Stage("ansible-lint", "playbooks and roles, profile production", checks.ansible_lint),
     Stage("galaxy", "build the archive, import it as Galaxy does", packaging.galaxy),
     Stage("page", "the report page in a real browser", suites.page),
@@ -39,7 +40,7 @@ STAGES = (
     Stage("integration", "the modules on real hosts", integration.integration, heavy=True),
     Stage("molecule", "Molecule scenarios", molecule.molecule, heavy=True),
 )
-GROUPS = {"lint": ("ruff", "mypy", "shellcheck", "changelog", "docs", "ansible-lint", "galaxy")}
+GROUPS = {"lint": ("ruff", "mypy", "shellcheck", "changelog", "docs", "site", "ansible-lint", "galaxy")}
 # These end within seconds and are the likeliest to fail: they run before anything else.
 FIRST = ("ruff", "mypy", "shellcheck", "unit")
 HEARTBEAT = 30.0
