@@ -24,6 +24,7 @@ REPOSITORY = "https://github.com/projectatomic/system_containers/blob/main"
 FIRST_PAGES = ("guide", "operations", "migration-from-atomic", "image-authors")
 LAST_PAGES = ("limits", "design", "benchmarks")
 
+WRAP = "h1, .wy-menu a, .wy-breadcrumbs { overflow-wrap: anywhere; }\n"
 CONF = """\
 project = "{namespace}.{name}"
 html_title = "System containers"
@@ -38,7 +39,8 @@ html_theme_options = {{
 }}
 pygments_style = "ansible"
 html_show_sphinx = False
-nitpicky = False
+html_static_path = ["static"]
+html_css_files = ["wrap.css"]
 """
 
 
@@ -67,6 +69,8 @@ def site(context: Context) -> Result:
 def _write_pages(source: Path) -> list[str]:
     """Copy the pages in Markdown; return their names, in the order of the site's menu."""
     source.joinpath("conf.py").write_text(CONF.format(namespace=NAMESPACE, name=NAME), encoding="utf-8")
+    source.joinpath("static").mkdir()
+    source.joinpath("static", "wrap.css").write_text(WRAP, encoding="utf-8")
     found = {path.stem: path for path in ROOT.glob("docs/*.md")}
     for path in found.values():
         source.joinpath(path.name).write_text(page_links(path.read_text(encoding="utf-8")), encoding="utf-8")
@@ -85,7 +89,7 @@ def _index(pages: Iterable[str]) -> str:
     text = re.sub(r"\]\(docs/([^)]+)\)", r"](\1)", text)
     text = re.sub(r"\]\((?![a-z]+:|#)(?!\w[\w-]*\.md)([^)]+)\)", rf"]({REPOSITORY}/\1)", text)
     text = text.replace("](CONTRIBUTING.md)", f"]({REPOSITORY}/CONTRIBUTING.md)")
-    entries = "\n".join([*pages, "plugins"])
+    entries = "\n".join([*pages, "Modules, plugins and roles <plugins>"])
     return f"{text}\n```{{toctree}}\n:hidden:\n:maxdepth: 2\n\n{entries}\n```\n"
 
 
