@@ -190,7 +190,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._i
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._lint import Report, lint_image
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._lint_findings import WARNINGS
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._values import check_user_values
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._user_values import check_user_values
 
 
 def main() -> None:
