@@ -46,6 +46,26 @@ attributes:
     platforms: linux
 """
 
+    EXEC_MODULE = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+    details:
+      - The command is not run, and reported as a change, which it always is.
+      - Whether it could be run is looked at - the container has to run, and to have the user.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    support: none
+    details:
+      - What a command changes is not known.
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: linux
+"""
+
     ACTIONGROUP = r"""
 options: {}
 attributes:

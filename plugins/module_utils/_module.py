@@ -15,7 +15,7 @@ from ._errors import SystemContainerError, message_of
 def run_module(module: Any, function: Callable[[], dict[str, Any]]) -> NoReturn:
     """End an ``AnsibleModule`` with what ``function`` returns, or fail it with the message of what it raises.
 
-    ``warnings`` among the results are shown as such.
+    ``warnings`` among the results are shown as such; results that have ``failed`` and a ``msg`` fail it as well.
     """
     message = None
     results: dict[str, Any] = {}
@@ -27,5 +27,7 @@ def run_module(module: Any, function: Callable[[], dict[str, Any]]) -> NoReturn:
         module.fail_json(msg=message)
     for warning in results.pop("warnings", ()):
         module.warn(warning)
+    if results.pop("failed", False):
+        module.fail_json(**results)
     module.exit_json(**results)
     raise SystemExit

@@ -69,12 +69,23 @@ def _bundle(folder: str, name: str) -> str | None:
     return bundles[0] if bundles else ""
 
 
-def delete_container(runtime: str, container: str) -> None:
-    """Kill what is left of a container and delete the state of it, by the runtime that has it if not by ``runtime``."""
+def runtime_of(container: str, runtime: str) -> str:
+    """Return the path of the runtime that has a container, which is ``runtime`` unless another one is found to have it."""
     for name, (root, _file) in _STATES.items():
         if os.path.basename(runtime) != name and os.path.isdir(f"{root}/{container}"):
-            runtime = find_runtime(name)
-    run([runtime, "delete", "--force", container])
+            runtime = name
+    return find_runtime(runtime)
+
+
+def delete_container(runtime: str, container: str) -> None:
+    """Kill what is left of a container and delete the state of it, by the runtime that has it if not by ``runtime``."""
+    run([runtime_of(container, runtime), "delete", "--force", container])
+
+
+def container_state(runtime: str, container: str) -> dict[str, Any]:
+    """Return what the runtime says of a container that it has: ``pid``, ``status``, ``bundle`` and more."""
+    state = json.loads(run([runtime, "state", container]).text)
+    return state if isinstance(state, dict) else {}
 
 
 def health(runtime: str, container: str, argv: Sequence[str], timeout: float) -> str | None:

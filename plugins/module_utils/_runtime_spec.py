@@ -67,6 +67,12 @@ def has_user_namespace(spec: dict[str, Any]) -> bool:
     return any(isinstance(item, dict) and item.get("type") == "user" for item in namespaces or ())
 
 
+def is_below_proc(path: str) -> bool:
+    """Tell whether an absolute path, however it is written, is below ``/proc``."""
+    spellings = (posixpath.normpath("/" + path.lstrip("/")), re.sub("/[/.]*/", "/", path))
+    return any(spelling.startswith("/proc/") for spelling in spellings)
+
+
 def default_runtime_spec(image: ImageConfig, *, user: tuple[int, int], hostname: str) -> str:
     """Return the config.json for an image that brings none, from the image's own OCI configuration.
 
@@ -149,9 +155,7 @@ def _check_process(process: Any, *, file: str) -> None:
     if not isinstance(cwd, str) or not posixpath.isabs(cwd):
         raise InvalidInputError(f"{file}: process.cwd is not an absolute path, such as '/'")
     # CVE-2024-21626: a file descriptor that leaked into the container leads out of it.
-    if any(
-        path.startswith("/proc/") for path in (posixpath.normpath("/" + cwd.lstrip("/")), re.sub("/[/.]*/", "/", cwd))
-    ):
+    if is_below_proc(cwd):
         raise InvalidInputError(f"{file}: process.cwd '{cwd}' is below /proc: choose a directory of the image")
 
 

@@ -115,7 +115,8 @@ def test_attributes_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None
         attributes.update(document.get("attributes") or {})
     assert attributes["check_mode"]["support"] == "full"
     assert module_arguments(name, monkeypatch)["supports_check_mode"] is True
-    assert attributes["diff_mode"]["support"] == ("N/A" if name.endswith(("_info", "_lint")) else "full")
+    without = {"info": "N/A", "lint": "N/A", "exec": "none"}
+    assert attributes["diff_mode"]["support"] == without.get(name.rpartition("_")[2], "full")
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -18,6 +18,7 @@ MAX_FILE, MAX_FUNCTION = 400, 60
 PURE = {
     "_container_name",
     "_container_plan",
+    "_exec_process",
     "_exports",
     "_image_actions",
     "_template",
@@ -55,6 +56,7 @@ PURE = {
     "_oci_image",
     "_plan",
     "_plan_absent",
+    "_process_tree",
     "_prune_plan",
     "_record",
     "_render",
@@ -71,6 +73,8 @@ PURE = {
     "_values",
 }
 EFFECTS = {
+    "_beneath",
+    "_exec",
     "_image_users",
     "_deployments",
     "_apply",
