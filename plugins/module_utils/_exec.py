@@ -174,10 +174,13 @@ def _read_pid(path: str) -> int | None:
 def _kill_all(leader: int | None, target: Target) -> None:
     """Kill a command and all that belongs to it until nothing is left; only what is in the container is touched."""
     deadline = time.monotonic() + _KILL_TIMEOUT
-    while leader is not None and time.monotonic() < deadline:
-        doomed = [pid for pid in _members(leader) if _mounts_of(pid) == _mounts_of(target.pid) is not None]
+    known = {leader} if leader is not None else set()
+    while known and time.monotonic() < deadline:
+        members = set().union(*(_members(pid) for pid in known))
+        doomed = [pid for pid in members if _mounts_of(pid) == _mounts_of(target.pid) is not None]
         if not doomed:
             return
+        known |= {session for session in map(_session_of, doomed) if session is not None}
         for pid in doomed:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
@@ -194,6 +197,12 @@ def _members(leader: int) -> set[int]:
     return belonging_to(leader, processes)
 
 
+def _session_of(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return os.getsid(pid)
+    return None
+
+
 def _mounts_of(pid: int) -> str | None:
     """Return the mount namespace of a process, None when it is gone: another process may have its number by now."""
     with contextlib.suppress(OSError):
@@ -207,7 +216,10 @@ def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
         return child.communicate(timeout=_KILL_TIMEOUT)
     except subprocess.TimeoutExpired:
         child.kill()
-        return child.communicate()
+    try:
+        return child.communicate(timeout=_KILL_TIMEOUT)
+    except subprocess.TimeoutExpired as exc:  # something that made itself a daemon has the output open
+        return exc.stdout or b"", exc.stderr or b""
 
 
 def _last_error(log: str) -> str:

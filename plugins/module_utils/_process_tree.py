@@ -34,11 +34,11 @@ def parse_stat(text: str) -> Process:
 def belonging_to(leader: int, processes: Iterable[Process]) -> set[int]:
     """Return the pids of a command, of all below it, and of all in its session, also when their parents are gone.
 
-    ``leader`` is the command's process: a runtime starts it in a session of its own. Those that are dead but for their exit
-    code are left out.
+    ``leader`` is the command's process: a runtime starts it in a session of its own, which with crun has the number of a process
+    before it. Those that are dead but for their exit code are left out.
     """
     table = list(processes)
-    found = {leader}
+    found = {leader, *(item.session for item in table if item.pid == leader)}
     while True:
         more = {item.pid for item in table if item.parent in found or item.session in found}
         if more <= found:

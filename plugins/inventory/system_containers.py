@@ -1,0 +1,227 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The system containers of hosts, as hosts to run tasks in."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: system_containers
+short_description: The system containers of hosts, as hosts to run tasks in
+version_added: 0.1.0
+author:
+  - The projectatomic.system_containers contributors (@projectatomic)
+description:
+  - Asks hosts that earlier inventory sources have for their system containers, by
+    M(projectatomic.system_containers.system_container_info), and adds each as a host C(CONTAINER@HOST) that the connection plugin
+    P(projectatomic.system_containers.system_container#connection) enters.
+  - All are in the group C(system_containers), and in groups by image, state and host, such as C(image_registry_example_com_etcd_3_5),
+    C(state_running) and C(host_web1).
+  - Each has the variable C(system_container), which is what the module says of it, and C(system_container_host).
+  - A container is reached as its host is, by the same variables, which are looked up when they are needed.
+  - The configuration file's name ends in C(system_containers.yml) or C(system_containers.yaml).
+extends_documentation_fragment:
+  - ansible.builtin.constructed
+options:
+  plugin:
+    description: Has to be V(projectatomic.system_containers.system_containers).
+    type: str
+    required: true
+    choices:
+      - projectatomic.system_containers.system_containers
+  hosts:
+    description: Pattern of the hosts to ask, among those of the sources before this one.
+    type: str
+    default: all
+  root:
+    description: Directory of the containers on the hosts.
+    type: path
+    default: /var/lib/containers/atomic
+  become:
+    description: Whether to become root on the hosts. If not set, it is as C(ansible_become) of each host says.
+    type: bool
+  timeout:
+    description: Seconds in which all hosts have to answer.
+    type: int
+    default: 300
+  strict:
+    description: Whether a host that cannot be asked is an error. It is a warning otherwise.
+"""
+
+EXAMPLES = r"""
+# site.system_containers.yml, used as: ansible-inventory -i hosts.yml -i site.system_containers.yml --graph
+plugin: projectatomic.system_containers.system_containers
+hosts: all
+keyed_groups:
+  - key: system_container.unit
+    prefix: unit
+compose:
+  digest: system_container.manifest_digest
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+from ansible import constants as C  # noqa: N812
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.yaml.dumper import AnsibleDumper
+from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible.utils.vars import combine_vars
+from ansible.vars.plugins import get_vars_from_inventory_sources
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 each text is a template
+
+    def trust_as_template(value: str) -> str:
+        """Return the text."""
+        return value
+
+
+CONNECTION = "projectatomic.system_containers.system_container"
+INFO = "projectatomic.system_containers.system_container_info"
+# What is about the host in the variables of a host, and by which name its containers have it.
+RENAMED = {
+    "ansible_connection": "ansible_system_container_connection",
+    "ansible_become": "ansible_system_container_become",
+    "ansible_become_method": "ansible_system_container_become_method",
+    "ansible_become_password": "ansible_system_container_become_password",
+    "ansible_become_pass": "ansible_system_container_become_password",
+}
+_NOT_FOR_CONTAINERS = (
+    "ansible_python_interpreter",
+    "ansible_remote_tmp",
+    "ansible_shell_executable",
+    "ansible_shell_type",
+)
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable):
+    """Containers as hosts."""
+
+    NAME = "projectatomic.system_containers.system_containers"
+
+    def verify_file(self, path: str) -> bool:
+        """Tell whether a file is a configuration of this plugin."""
+        return super().verify_file(path) and path.endswith(("system_containers.yml", "system_containers.yaml"))
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Add the containers of all hosts to the inventory."""
+        super().parse(inventory, loader, path, cache)
+        self._read_config_data(path)
+        known = {host: self._variables_of(host) for host in self._hosts()}
+        inventory.add_group("system_containers")
+        for host, answer in self._ask(known).items():
+            if answer.get("failed") or answer.get("unreachable") or "containers" not in answer:
+                self._complain(
+                    f"The host '{host}' did not tell its system containers: {answer.get('msg', 'no answer')}"
+                )
+                continue
+            for container in answer["containers"]:
+                self._add(host, container, known[host])
+
+    def _hosts(self) -> list[str]:
+        manager = InventoryManager(loader=self.loader, sources=None, parse=False)
+        self.inventory.reconcile_inventory()  # else groups of earlier sources do not belong to "all" yet
+        manager._inventory = self.inventory
+        return [host.name for host in manager.get_hosts(self.get_option("hosts"))]
+
+    def _variables_of(self, name: str) -> dict[str, Any]:
+        host = self.inventory.get_host(name)
+        sources = getattr(self.inventory, "processed_sources", [])
+        from_files = get_vars_from_inventory_sources(self.loader, sources, [*host.get_groups(), host], "all")
+        groups: dict[str, Any] = {}
+        for group in sorted(host.get_groups(), key=lambda group: (group.depth, group.priority, group.name)):
+            groups = combine_vars(groups, group.get_vars())
+        return combine_vars(combine_vars(groups, from_files), host.vars)
+
+    def _ask(self, known: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Return what the module says on each host, by running a playbook; its inventory only this user may read."""
+        if not known:
+            return {}
+        with tempfile.TemporaryDirectory(prefix="system_containers") as folder:
+            answers, hosts, playbook = (f"{folder}/{name}" for name in ("answers", "hosts.yml", "playbook.json"))
+            with open(hosts, "w", encoding="utf-8") as file:
+                variables = {host: dict(values) for host, values in known.items()}
+                yaml.dump({"all": {"hosts": variables}}, file, Dumper=AnsibleDumper)
+            with open(playbook, "w", encoding="utf-8") as file:
+                json.dump(play_of(self.get_option("root"), become=self.get_option("become"), answers=answers), file)
+            command = [sys.executable, "-m", "ansible", "playbook", "-i", hosts, playbook]
+            paths = ":".join(C.COLLECTIONS_PATHS)
+            env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": paths, "ANSIBLE_RETRY_FILES_ENABLED": "False"}
+            try:
+                done = subprocess.run(
+                    command, env=env, capture_output=True, timeout=self.get_option("timeout"), check=False, text=True
+                )
+                with open(answers, encoding="utf-8") as file:
+                    return json.load(file)
+            except subprocess.TimeoutExpired as exc:
+                raise AnsibleParserError(f"The hosts did not all answer within {exc.timeout:g} seconds") from exc
+            except (OSError, ValueError) as exc:
+                said = (done.stderr or done.stdout).strip()[-2000:]
+                raise AnsibleParserError(f"The hosts could not be asked for their system containers: {said}") from exc
+
+    def _complain(self, message: str) -> None:
+        if self.get_option("strict"):
+            raise AnsibleError(message)
+        self.display.warning(message)
+
+    def _add(self, host: str, container: dict[str, Any], known: Mapping[str, Any]) -> None:
+        name = f"{container['name']}@{host}"
+        self.inventory.add_host(name, "system_containers")
+        for key, value in variables_for(host, container, known).items():
+            self.inventory.set_variable(name, key, value)
+        for kind, value in (("image", container["image"]), ("state", container["state"]), ("host", host)):
+            group = self._sanitize_group_name(f"{kind}_{value}".replace("@", "_"))
+            self.inventory.add_host(name, self.inventory.add_group(group))
+        facts = self.inventory.get_host(name).get_vars()
+        strict = self.get_option("strict")
+        self._set_composite_vars(self.get_option("compose"), facts, name, strict=strict)
+        self._add_host_to_composed_groups(self.get_option("groups"), facts, name, strict=strict)
+        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), facts, name, strict=strict)
+
+
+def play_of(root: str, *, become: bool | None, answers: str) -> list[dict[str, Any]]:
+    """Return the play that asks all hosts and writes what they say into the file ``answers``, as JSON by host."""
+    ask = {"name": "Ask", INFO: {"root": root}, "register": "found", "ignore_errors": True, "ignore_unreachable": True}
+    said = (
+        "{{ dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars, 'found'))) | to_json }}"
+    )
+    note = {
+        "name": "Note",
+        "ansible.builtin.copy": {"content": said, "dest": answers, "mode": "0600"},
+        "delegate_to": "localhost",
+        "run_once": True,
+        "become": False,
+        "vars": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+    }
+    if become is not None:
+        ask["become"] = become
+    return [{"name": "System containers", "hosts": "all", "gather_facts": False, "tasks": [ask, note]}]
+
+
+def variables_for(host: str, container: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """Return the variables of a container; ``known`` are the names of its host's variables."""
+    variables: dict[str, Any] = {
+        "ansible_connection": CONNECTION,
+        "ansible_host": host,
+        "ansible_become": False,
+        "ansible_system_container_name": container["name"],
+        "system_container": dict(container),
+        "system_container_host": host,
+    }
+    if container.get("runtime"):
+        variables["ansible_system_container_runtime"] = container["runtime"]
+    for name in known:
+        if name.startswith("ansible_") and name not in _NOT_FOR_CONTAINERS:
+            reference = f"{{{{ hostvars[system_container_host]['{name}'] }}}}"
+            variables[RENAMED.get(name, name)] = trust_as_template(reference)
+    return variables
