@@ -187,6 +187,7 @@ class Connection(ConnectionBase):
     transport = "projectatomic.system_containers.system_container"
     has_pipelining = True
     has_tty = False
+    _connected: bool = False
 
     def __init__(self, play_context: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(play_context, *args, **kwargs)
