@@ -57,7 +57,9 @@ def write(client: Client, record: Path, endpoints: list[str]) -> None:
             key = f"{PREFIX}{number:06d}"
             for turn in range(len(endpoints)):
                 try:
-                    client.ask(endpoints[(number + turn) % len(endpoints)], "put", key=encoded(key), value=encoded(str(number)))
+                    client.ask(
+                        endpoints[(number + turn) % len(endpoints)], "put", key=encoded(key), value=encoded(str(number))
+                    )
                 except OSError:
                     continue
                 print(key, number, f"{time.time():.3f}", file=output, flush=True)
