@@ -134,7 +134,8 @@ CHUNK = 16 * 1024 * 1024
 """Bytes of a file that are sent or fetched at a time."""
 
 _BLOCK = 1024 * 1024
-_REFUSED, _RC_255 = 64, 254
+_REFUSED = 64
+_RC_255 = 254
 _MARK = "projectatomic.system_containers: "
 _NOT_STARTED = re.compile(r"exec failed: |executable file .* not found|open executable: |cannot exec in a ")
 

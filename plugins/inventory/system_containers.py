@@ -161,10 +161,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
                 done = subprocess.run(
                     command, env=env, capture_output=True, timeout=self.get_option("timeout"), check=False, text=True
                 )
-                with open(answers, encoding="utf-8") as file:
-                    return json.load(file)
             except subprocess.TimeoutExpired as exc:
                 raise AnsibleParserError(f"The hosts did not all answer within {exc.timeout:g} seconds") from exc
+            try:
+                with open(answers, encoding="utf-8") as file:
+                    return json.load(file)
             except (OSError, ValueError) as exc:
                 said = (done.stderr or done.stdout).strip()[-2000:]
                 raise AnsibleParserError(f"The hosts could not be asked for their system containers: {said}") from exc

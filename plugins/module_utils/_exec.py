@@ -177,7 +177,8 @@ def _kill_all(leader: int | None, target: Target) -> None:
     known = {leader} if leader is not None else set()
     while known and time.monotonic() < deadline:
         members = set().union(*(_members(pid) for pid in known))
-        doomed = [pid for pid in members if _mounts_of(pid) == _mounts_of(target.pid) is not None]
+        inside = _mounts_of(target.pid)
+        doomed = [pid for pid in members if inside is not None and _mounts_of(pid) == inside]
         if not doomed:
             return
         known |= {session for session in map(_session_of, doomed) if session is not None}

@@ -179,7 +179,7 @@ class _Query:
 
 
 def _is_manifest(answer: Answer) -> bool:
-    return str(answer.headers.get("Content-Type", "")).split(";")[0].strip().lower() in MANIFEST_TYPES
+    return str(answer.headers.get("Content-Type", "")).partition(";")[0].strip().lower() in MANIFEST_TYPES
 
 
 def _looks_like_manifest(body: bytes) -> bool:
