@@ -24,7 +24,9 @@ echo "units:"
 for unit in docker.socket docker.service; do
     state() { systemctl show --property="$1" --value -- "$unit"; }
     [ "$(state LoadState)" = loaded ] || continue
-    echo "  - {name: $unit, file: \"$(state FragmentPath)\", active: $(state ActiveState), enabled: \"$(state UnitFileState)\"}"
+    in_use=true
+    case $(state ActiveState) in inactive | failed) [ "$(state UnitFileState)" = enabled ] || in_use=false ;; esac
+    echo "  - {name: $unit, in_use: $in_use, file: \"$(state FragmentPath)\", active: $(state ActiveState), enabled: \"$(state UnitFileState)\"}"
 done
 
 # The unit or scope of the engine that runs, whatever it is.

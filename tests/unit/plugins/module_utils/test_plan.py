@@ -483,7 +483,7 @@ def test_the_unit_of_a_package_is_taken_the_place_of_only_when_asked_to() -> Non
     with pytest.raises(InvalidInputError, match="another name, or set 'override_unit'"):
         check_conflicts(PACKAGED)
     check_conflicts(PACKAGED, override_unit=True)
-    with pytest.raises(InvalidInputError, match="another name$"):
+    with pytest.raises(InvalidInputError, match=r"another name$"):
         check_conflicts(nothing(unit=unit_state(fragment="/run/systemd/transient/app.service")), override_unit=True)
     with pytest.raises(InvalidInputError, match="exists and does not belong"):
         check_conflicts(with_file(PACKAGED, UNIT, FOREIGN), override_unit=True)
