@@ -24,6 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     build.add_argument("folder", metavar="FOLDER", help="the lowest layer")
     build.add_argument("target", metavar="OCI_DIR[:TAG]")
     build.add_argument("--layer", action="append", default=[], metavar="FOLDER", help="one more layer on top")
+    build.add_argument("--base", default="", metavar="TAG", help="an image of OCI_DIR to put the layers on")
     build.add_argument("--label", action="append", default=[], metavar="KEY=VALUE")
     build.add_argument("--env", action="append", default=[], metavar="KEY=VALUE")
     build.add_argument("--entrypoint", metavar="JSON", help="a JSON list of strings")
@@ -56,6 +57,7 @@ def build_command(arguments: argparse.Namespace) -> str:
             layout,
             layers=[arguments.folder, *arguments.layer],
             tag=tag,
+            base=arguments.base,
             labels=key_values(arguments.label, option="--label"),
             env=key_values(arguments.env, option="--env"),
             entrypoint=json_list(arguments.entrypoint, option="--entrypoint"),
@@ -63,6 +65,8 @@ def build_command(arguments: argparse.Namespace) -> str:
             compression=arguments.compression,
             root_owned=not arguments.keep_owners,
         )
+    except KeyError as error:
+        raise LabError(f"image build: {layout} has no image named {error}") from error
     except OSError as error:
         raise LabError(f"image build: {error}") from error
     return image.manifest_digest
