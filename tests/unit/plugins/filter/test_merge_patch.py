@@ -10,6 +10,7 @@ import copy
 from typing import Any
 
 import pytest
+
 from ansible_collections.projectatomic.system_containers.plugins.filter.merge_patch import FilterModule
 
 merge_patch = FilterModule().filters()["merge_patch"]
