@@ -50,12 +50,13 @@ from ._systemd_unit import enablement, is_unit_file
 @dataclass(frozen=True)
 class Desired:
     """What a task asks of a container besides its deployment; ``state`` as in the module's documentation, ``keep`` is how
-    many deployments stay, the active one included."""
+    many deployments stay, the active one included, ``override_unit`` whether a unit of a package may be hidden."""
 
     state: str
     enabled: bool
     keep: int = KEEP
     force_host_files: bool = False
+    override_unit: bool = False
 
 
 def choose_deployment(observed: Observed, inputs: Inputs) -> Deployment | None:
@@ -83,7 +84,7 @@ def plan_container(
     """
     refuse_obstacles(observed)
     if target.has_service:
-        check_conflicts(observed)
+        check_conflicts(observed, override_unit=desired.override_unit)
     host = _host_files(desired, observed, target)
     target = dataclasses.replace(target, host_files=host.host_files, created_directories=host.created_directories)
     changes = _decide(desired, observed, target, host)
@@ -172,7 +173,7 @@ def _decide(desired: Desired, observed: Observed, target: Deployment, host: Host
         replaced=replaced,
         damaged=damaged,
         obsolete=obsolete + _dangling_links(desired, observed),
-        stop=stop,
+        stop=stop or _hidden_unit_runs(observed, target),
         start=start,
         enable=enable,
         disable=disable,
@@ -216,7 +217,11 @@ def _container_actions(changes: _Changes, observed: Observed, target: Deployment
     tmpfiles = next((file.path for file in target.files if file.path == paths.tmpfiles), None)
     retouched = any(file.path == tmpfiles for file in changes.damaged)
     switch = changes.new or observed.link_slot != target.slot
-    reload = _changes_units(changes) or observed.own_unit.need_daemon_reload
+    reload = (
+        _changes_units(changes)
+        or observed.own_unit.need_daemon_reload
+        or (target.has_service and observed.unit.packaged)
+    )
     steps: list[tuple[bool, Action]] = [
         (changes.stop, StopUnit(name)),
         (changes.disable, DisableUnit(name)),
@@ -256,7 +261,7 @@ def plan_unrendered(desired: Desired, observed: Observed, *, image: str, inputs:
     directory = paths.slot(slot)
     wanted = {"present": observed.was_running, "stopped": False}.get(desired.state, True)
     actions: list[Action] = [CheckoutUnrendered(directory)]
-    if running:
+    if running or (observed.unit.packaged and observed.unit.running):
         actions.append(StopUnit(paths.unit_name))
     actions.append(SwitchDeployment(paths.link, directory))
     if wanted:
@@ -298,6 +303,11 @@ def _runs_from_damaged_config(observed: Observed, target: Deployment, damaged: t
     if recorded is None or found is None or unit.since is None or _bytes(recorded) == found.content:
         return False
     return unit.running and found.mtime <= unit.since
+
+
+def _hidden_unit_runs(observed: Observed, target: Deployment) -> bool:
+    """Tell whether the service of a package runs whose unit the container's takes the place of."""
+    return target.has_service and observed.unit.packaged and observed.unit.running
 
 
 def _enablement(desired: Desired, observed: Observed, target: Deployment) -> tuple[bool, bool]:

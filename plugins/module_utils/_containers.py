@@ -98,6 +98,7 @@ def container_request(params: Mapping[str, Any]) -> ContainerRequest:
             params["enabled"],
             keep=keep,
             force_host_files=params["force_host_files"],
+            override_unit=params["override_unit"],
         ),
         wanted=_wanted(params, keep=keep, options=options),
         readiness=Readiness(delay=delay, timeout=timeout, health_cmd=tuple(params["health_cmd"] or ())),
@@ -147,7 +148,7 @@ def _converge(store: Store, request: ContainerRequest, *, check_mode: bool) -> C
         observed = observe_container(store.root, request.name)
         refuse_obstacles(observed)
         if not observed.exists:
-            check_conflicts(observed)
+            check_conflicts(observed, override_unit=request.desired.override_unit)
         choice = choose(store, request.wanted, observed, check_mode=check_mode)
         image_plan = choice.image.plan if choice.image else NOTHING_TO_DO
         observed = with_damage(observed, choice.verified)

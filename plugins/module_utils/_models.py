@@ -56,7 +56,8 @@ class UnitState:
     """What systemd knows of a unit (properties of ``systemctl show``, see org.freedesktop.systemd1(5)).
 
     ``since`` is when the main process started, in seconds since the epoch; ``memory`` is in bytes, None where
-    the host does not account; ``kind`` is the unit's ``Type``, ``has_job`` tells that a start or stop is under way.
+    the host does not account; ``kind`` is the unit's ``Type``, ``has_job`` tells that a start or stop is under way,
+    ``fragment`` is the file that it was read from.
     ``exit_code`` is how the main process ended at ``exited``: ``exited`` with ``exit_status``, or ``killed`` or ``dumped`` by
     the signal of that number. None while it runs, and when it never did.
     """
@@ -76,6 +77,12 @@ class UnitState:
     memory: int | None = None
     kind: str = "simple"
     has_job: bool = False
+    fragment: str = ""
+
+    @property
+    def packaged(self) -> bool:
+        """Whether a package brought the unit that systemd knows; one of the same name in /etc goes before it."""
+        return self.fragment.startswith(("/usr/lib/systemd/system/", "/lib/systemd/system/"))
 
     @property
     def up(self) -> bool:
@@ -245,7 +252,7 @@ class Observed:
     @property
     def own_unit(self) -> UnitState:
         """The state of the container's unit; that of no unit when the unit of this name is somebody else's."""
-        return self.unit if self.owns_unit else UnitState()
+        return self.unit if self.owns_unit and not self.unit.packaged else UnitState()
 
     @property
     def own_files(self) -> dict[str, FileState]:

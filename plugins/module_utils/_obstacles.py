@@ -19,8 +19,11 @@ def refuse_obstacles(observed: Observed) -> None:
         raise InvalidInputError(observed.problem)
 
 
-def check_conflicts(observed: Observed) -> None:
-    """Raise ``InvalidInputError`` when the unit of the container would take the place of what is not its own."""
+def check_conflicts(observed: Observed, *, override_unit: bool = False) -> None:
+    """Raise ``InvalidInputError`` when the unit of the container would take the place of what is not its own.
+
+    ``override_unit`` lets it take that of a unit that a package brought.
+    """
     paths = observed.paths
     way_out = "remove it, or give the container another name"
     if observed.unit_owner not in (None, paths.link):
@@ -36,8 +39,9 @@ def check_conflicts(observed: Observed) -> None:
         return
     if observed.files.get(paths.unit) is not None:
         raise InvalidInputError(f"'{paths.unit}' exists and does not belong to a system container: {way_out}")
-    if observed.unit.load != "not-found":
+    if observed.unit.load != "not-found" and not (override_unit and observed.unit.packaged):
+        more = ", or set 'override_unit'" if observed.unit.packaged else ""
         raise InvalidInputError(
             f"The host already has a unit {paths.unit_name} ({observed.unit.load}) that does not belong to a system"
-            f" container: {way_out}"
+            f" container: {way_out}{more}"
         )

@@ -149,6 +149,13 @@ options:
       - Whether files that the image puts on the host replace what is there, be it of somebody else or edited.
     type: bool
     default: false
+  override_unit:
+    description:
+      - Whether the container may have the name of a unit that a package brought, such as C(docker).
+      - The service of that unit is stopped, and the unit of the container, in C(/etc/systemd/system), goes before it. The package stays as
+        it is. When the container is removed, its unit counts again.
+    type: bool
+    default: false
   verify:
     description:
       - Hash again all files of the deployment, and of its image in the repository.
@@ -339,6 +346,7 @@ def main() -> None:
             "deployment": {"type": "str"},
             "rollback_on_failure": {"type": "bool", "default": True},
             "force_host_files": {"type": "bool", "default": False},
+            "override_unit": {"type": "bool", "default": False},
             "verify": {"type": "bool", "default": False},
             "health_cmd": {"type": "list", "elements": "str"},
             "ready_delay": {"type": "float", "default": 3.0},

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Callable
 
-from . import host, image, inventory, lifecycle, registry, ssh
+from . import debian_layers, host, image, inventory, lifecycle, registry, ssh
 from .process import LabError
 from .state import ID_VARIABLE, Lab, lab_id, load_record, locked
 
@@ -113,6 +113,8 @@ def _env(lab: Lab, _arguments: argparse.Namespace) -> int:
 def _image(lab: Lab, arguments: argparse.Namespace) -> int:
     if arguments.action == "build":
         print(image.build_command(arguments))
+    elif arguments.action == "debian":
+        print(debian_layers.ensure_layers(arguments.package))
     else:
         print(image.push_command(lab, load_record(lab), arguments))
     return 0

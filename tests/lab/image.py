@@ -1,7 +1,7 @@
 # Copyright (c) 2026, projectatomic.system_containers contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The subcommands ``lab image build`` and ``lab image push``."""
+"""The subcommands ``lab image build``, ``lab image push`` and ``lab image debian``."""
 
 from __future__ import annotations
 
@@ -24,15 +24,23 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     build.add_argument("folder", metavar="FOLDER", help="the lowest layer")
     build.add_argument("target", metavar="OCI_DIR[:TAG]")
     build.add_argument("--layer", action="append", default=[], metavar="FOLDER", help="one more layer on top")
+    build.add_argument("--base", default="", metavar="TAG", help="an image of OCI_DIR to put the layers on")
     build.add_argument("--label", action="append", default=[], metavar="KEY=VALUE")
     build.add_argument("--env", action="append", default=[], metavar="KEY=VALUE")
     build.add_argument("--entrypoint", metavar="JSON", help="a JSON list of strings")
     build.add_argument("--cmd", metavar="JSON", help="a JSON list of strings")
     build.add_argument("--compression", choices=sorted(MEDIA_TYPES), default="gzip")
+    build.add_argument(
+        "--keep-owners", action="store_true", help="files belong to whom they belong on disk, not to root"
+    )
     push = actions.add_parser("push", help="copy an OCI image to the lab's registry; prints its reference")
     push.add_argument("source", metavar="OCI_DIR[:TAG]")
     push.add_argument("name", metavar="NAME:TAG")
     push.add_argument("--tls", action="store_true", help="to the registry with TLS and a password")
+    debian = actions.add_parser(
+        "debian", help="make layers of Debian's packages; prints the folder with base/ and packages/"
+    )
+    debian.add_argument("package", metavar="PACKAGE", nargs="+")
 
 
 def build_command(arguments: argparse.Namespace) -> str:
@@ -49,12 +57,16 @@ def build_command(arguments: argparse.Namespace) -> str:
             layout,
             layers=[arguments.folder, *arguments.layer],
             tag=tag,
+            base=arguments.base,
             labels=key_values(arguments.label, option="--label"),
             env=key_values(arguments.env, option="--env"),
             entrypoint=json_list(arguments.entrypoint, option="--entrypoint"),
             cmd=json_list(arguments.cmd, option="--cmd"),
             compression=arguments.compression,
+            root_owned=not arguments.keep_owners,
         )
+    except KeyError as error:
+        raise LabError(f"image build: {layout} has no image named {error}") from error
     except OSError as error:
         raise LabError(f"image build: {error}") from error
     return image.manifest_digest

@@ -74,6 +74,7 @@ def build_image(
     *,
     layers: Sequence[LayerSource],
     tag: str = "latest",
+    base: str = "",
     labels: Mapping[str, str] | None = None,
     entrypoint: Sequence[str] | None = None,
     cmd: Sequence[str] | None = None,
@@ -89,6 +90,7 @@ def build_image(
         layout: folder of the image layout.
         layers: the lowest first: folders, or tar archives as bytes.
         tag: the image's name in the layout; an image that has it loses it.
+        base: name of an image in the layout whose layers, and settings, come first.
         labels, entrypoint, cmd, env: the config's Labels, Entrypoint, Cmd and Env.
         config: more keys of the config's own ``config``, such as User or WorkingDir.
         architecture: as Go spells it; this machine's by default.
@@ -98,15 +100,35 @@ def build_image(
     Raises:
         ValueError: unknown compression.
         OSError: a folder cannot be read, or the layout not written.
+        KeyError: the layout has no image named as base.
     """
     root = Path(layout).absolute()
     (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-    stored = tuple(_store_layer(root, source, compression, root_owned) for source in layers)
-    settings = _settings(config, labels, entrypoint, cmd, env)
+    below, inherited = _read_image(root, base) if base else ((), {})
+    stored = (*below, *(_store_layer(root, source, compression, root_owned) for source in layers))
+    settings = _settings({**inherited, **(config or {})}, labels, entrypoint, cmd, env)
     config_digest, config_size = store_blob(root, _encode(_description(settings, architecture, stored)))
     manifest_digest, manifest_size = store_blob(root, _encode(_manifest(config_digest, config_size, stored)))
     tag_manifest(root, tag, manifest_digest, manifest_size)
     return Image(root, tag, manifest_digest, config_digest, stored)
+
+
+def _read_image(root: Path, tag: str) -> tuple[tuple[Layer, ...], dict[str, Any]]:
+    """Return the layers and the settings of an image in a layout."""
+    by_tag = {
+        entry.get("annotations", {}).get(TAG_ANNOTATION): entry
+        for entry in json.loads((root / "index.json").read_bytes())["manifests"]
+    }
+    manifest = _read_blob(root, by_tag[tag]["digest"])
+    description = _read_blob(root, manifest["config"]["digest"])
+    layers = zip(manifest["layers"], description["rootfs"]["diff_ids"])
+    return tuple(Layer(one["digest"], one["size"], diff, one["mediaType"]) for one, diff in layers), description[
+        "config"
+    ]
+
+
+def _read_blob(root: Path, digest: str) -> dict[str, Any]:
+    return dict(json.loads((root / "blobs" / digest.replace(":", "/")).read_bytes()))
 
 
 def _settings(

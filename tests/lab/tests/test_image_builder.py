@@ -163,3 +163,15 @@ def test_wrong_options_are_explained() -> None:
         image.json_list("sh", option="--cmd")
     assert image.key_values(["a=b=c"], option="--label") == {"a": "b=c"}
     assert image.json_list('["a"]', option="--cmd") == ["a"]
+
+
+def test_an_image_on_another_one_has_its_layers_and_settings(folder: Path, tmp_path: Path) -> None:
+    first = build_image(tmp_path / "oci", layers=[folder], tag="1", labels={"a": "b"}, entrypoint=["/bin/tool"])
+    second = build_image(tmp_path / "oci", layers=[tar_files({"etc/motd": "hello"})], base="1", tag="2", cmd=["more"])
+    assert second.layers[0] == first.layers[0]
+    assert len(second.layers) == 2
+    config = json.loads(blob(second.layout, second.config_digest))
+    assert config["config"] == {"Labels": {"a": "b"}, "Entrypoint": ["/bin/tool"], "Cmd": ["more"]}
+    assert config["rootfs"]["diff_ids"] == [layer.diff_id for layer in second.layers]
+    with pytest.raises(KeyError, match="no-such"):
+        build_image(tmp_path / "oci", layers=[], base="no-such")

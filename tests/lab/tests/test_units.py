@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
-from lab import apt, base, cgroup, inventory, network, process, ssh, state
+from lab import apt, base, cgroup, debian_layers, inventory, network, process, ssh, state
 from lab.process import LabError
 from lab.state import Lab, Record
 
@@ -145,6 +146,19 @@ def test_best_source_is_chosen() -> None:
     assert apt.choose([other, mirror, exact], "bookworm") == exact
     assert apt.choose([other, mirror], "bookworm") == apt.Source(mirror.uri, "bookworm", ("main",), "/k.gpg")
     assert apt.choose([other], "bookworm").uri == apt.DEFAULT_URI
+
+
+def test_packages_of_an_image_come_with_the_updates_of_this_machine() -> None:
+    sources = [
+        apt.Source("http://a.example/debian", "bookworm", ("main", "contrib"), "/no/such.gpg"),
+        apt.Source("http://s.example/security", "bookworm-security", ("main",), "/no/such.gpg"),
+        apt.Source("http://o.example/other", "bookworm-updates", ("contrib",), "/no/such.gpg"),
+    ]
+    lines = [re.sub(r" \[.*\]", "", line) for line in debian_layers.package_lines(sources, "bookworm")]
+    assert lines == [
+        "deb http://a.example/debian bookworm main",
+        "deb http://s.example/security bookworm-security main",
+    ]
 
 
 def test_cgroup_hierarchies_are_found(tmp_path: Path) -> None:

@@ -475,6 +475,42 @@ def test_conflict(observed: Observed, message: str) -> None:
         check_conflicts(observed)
 
 
+# A package's unit of the same name, with its service running.
+PACKAGED = nothing(unit=unit_state(fragment="/lib/systemd/system/app.service"))
+
+
+def test_the_unit_of_a_package_is_taken_the_place_of_only_when_asked_to() -> None:
+    with pytest.raises(InvalidInputError, match="another name, or set 'override_unit'"):
+        check_conflicts(PACKAGED)
+    check_conflicts(PACKAGED, override_unit=True)
+    with pytest.raises(InvalidInputError, match=r"another name$"):
+        check_conflicts(nothing(unit=unit_state(fragment="/run/systemd/transient/app.service")), override_unit=True)
+    with pytest.raises(InvalidInputError, match="exists and does not belong"):
+        check_conflicts(with_file(PACKAGED, UNIT, FOREIGN), override_unit=True)
+
+
+@pytest.mark.parametrize("state", ["present", "started", "stopped"])
+def test_the_service_of_a_package_is_stopped_before_its_unit_is_hidden(state: str) -> None:
+    desired = Desired(state, enabled=True, override_unit=True)
+    done = strings(plan_container(desired, PACKAGED, A).actions)
+    assert done.index("stop app.service") < done.index(f"write {UNIT}") < done.index("reload systemd")
+    assert ("start app.service" in done) is (state == "started")
+    unrendered = strings(plan_unrendered(desired, PACKAGED, image="a:1", inputs=inputs()).actions)
+    assert "stop app.service" in unrendered
+
+
+def test_a_package_whose_service_runs_in_place_of_an_interrupted_installation_is_no_running_container() -> None:
+    observed = with_file(dataclasses.replace(installed(A), unit=PACKAGED.unit), UNIT, None)
+    done = strings(plan_container(Desired("started", True, override_unit=True), observed, A).actions)
+    assert [line for line in done if line.endswith(("app.service", "systemd"))] == [
+        "stop app.service",
+        f"write {UNIT}",
+        "reload systemd",
+        "enable app.service",
+        "start app.service",
+    ]
+
+
 @pytest.mark.parametrize("check", [refuse_obstacles])
 def test_a_newer_deployment_is_left_alone(check: Callable[[Observed], None]) -> None:
     newer = BrokenSlot(1, SLOT_1, "a newer version of this collection wrote it", newer=True)

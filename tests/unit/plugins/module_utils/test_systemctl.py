@@ -55,6 +55,7 @@ def test_running() -> None:
         ("ActiveState=failed", "active", "failed"),
         ("UnitFileState=", "file_state", ""),
         ("NeedDaemonReload=yes", "need_daemon_reload", True),
+        ("FragmentPath=/etc/systemd/system/app.service", "fragment", "/etc/systemd/system/app.service"),
         ("MainPID=0", "pid", None),
         ("ExecMainCode=1", "exit_code", "exited"),
         ("ExecMainCode=2", "exit_code", "killed"),
