@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 
-from benchmarks import containers, disk, growth, memory, pulling, sharing, unchanged
+from benchmarks import containers, disk, fleet, growth, memory, pulling, sharing, unchanged
 from benchmarks.results import Result
 from benchmarks.session import Session
 
@@ -33,6 +33,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "container-rollback": containers.rollback,
     "container-nothing-to-do": containers.nothing_to_do,
     "container-info": containers.info,
+    "fleet-nothing-to-do": fleet.nothing_to_do,
+    "fleet-roll": fleet.roll,
 }
 
 SEES_INFLATERS = frozenset({"inflaters"})
