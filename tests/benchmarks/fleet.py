@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +26,7 @@ from benchmarks.results import Bar, Result, median_of, ratio
 from benchmarks.session import Session
 
 _HOSTS = [f"bench{number}" for number in range(1, 11)]
-_SERIALS = (1, 2, 5)
+_ROLLS = ((2, 1), (6, 1), (10, 1), (10, 2), (10, 5))
 _COLLECTION = "projectatomic.system_containers"
 
 
@@ -50,6 +48,17 @@ class _Fleet:
     def lab(self, *arguments: str) -> str:
         """Run the lab's command; return its output."""
         return measure([str(LAB), *arguments], environment=self.environment).output
+
+    def roll(self, tag: str, *, hosts: int, serial: int) -> Run:
+        """Update the first hosts to a version."""
+        return self.playbook(
+            f"{_COLLECTION}.rolling_update",
+            system_containers=[{"name": "app", "image": "{{ lab_registry }}/app:" + tag}],
+            system_containers_hosts=":".join(_HOSTS[:hosts]),
+            system_containers_defaults={"validate_certs": False},
+            system_containers_lookup={"validate_certs": False},
+            rolling_update_serial=serial,
+        )
 
     def playbook(self, playbook: str, **variables: Any) -> Run:
         """Run a playbook over the hosts."""
@@ -117,35 +126,22 @@ def nothing_to_do(session: Session) -> Iterator[Result]:
 
 
 def roll(session: Session) -> Iterator[Result]:
-    """A rolling update of ten hosts, 1, 2 and 5 at a time: seconds for a batch, which are to be the same for any number of batches.
+    """A rolling update of 2, 6 and 10 hosts one at a time, and of 10 hosts 2 and 5 at a time.
 
-    A roll has a part that is there once (digests, pulls on all hosts at once) and one for each batch. All hosts share this
-    machine's processors, so a batch of more hosts takes longer here than on hosts of their own: `cpus` is their number.
+    The bar is on what one more batch takes: of the last four of ten beside the first ones. What a roll has only once (digests, pulls
+    on all hosts at the same time) is not in it. The lab's hosts share this machine's processors, so a batch of more hosts takes longer
+    here than on hosts of their own.
     """
     with _fleet(session) as fleet:
-        declared: dict[str, Any] = {
-            "system_containers_defaults": {"validate_certs": False},
-            "system_containers_lookup": {"validate_certs": False},
-        }
-        taken: dict[int, list[float]] = {serial: [] for serial in _SERIALS}
-        tags = ["one", "two"]
-        for number in range(session.pairs + 1):
-            for serial in _SERIALS:
-                declared["system_containers"] = [{"name": "app", "image": "{{ lab_registry }}/app:" + tags[0]}]
-                done = fleet.playbook(f"{_COLLECTION}.rolling_update", rolling_update_serial=serial, **declared)
-                tags.reverse()
-                if number:  # the first time installs and pulls
-                    taken[serial].append(done.seconds)
-        for serial, seconds in taken.items():
-            yield median_of(f"fleet-roll.serial-{serial}", seconds, "s", note=f"cpus {os.cpu_count()}")
-        yield from _linear(taken)
-
-
-def _linear(taken: dict[int, list[float]]) -> Iterator[Result]:
-    """Compare the times for one more batch: between 2 and 5 batches, and between 5 and 10."""
-    medians = {len(_HOSTS) // serial: statistics.median(seconds) for serial, seconds in taken.items()}
-    counts = sorted(medians)
-    for fewer, more in zip(counts, counts[1:]):
-        yield Result(
-            f"fleet-roll.one-more-batch-{fewer}-to-{more}", (medians[more] - medians[fewer]) / (more - fewer), "s"
-        )
+        fleet.roll("two", hosts=10, serial=10)
+        taken: dict[tuple[int, int], list[float]] = {kind: [] for kind in _ROLLS}
+        for _number in range(session.pairs):
+            for hosts, serial in _ROLLS:
+                fleet.roll("one", hosts=10, serial=10)
+                taken[hosts, serial].append(fleet.roll("two", hosts=hosts, serial=serial).seconds)
+        for (hosts, serial), seconds in taken.items():
+            yield median_of(f"fleet-roll.{hosts}-hosts-serial-{serial}", seconds, "s")
+        two, six, ten = (taken[hosts, 1] for hosts in (2, 6, 10))
+        late = [more - fewer for more, fewer in zip(ten, six, strict=True)]
+        early = [more - fewer for more, fewer in zip(six, two, strict=True)]
+        yield ratio("fleet-roll.late-batches-over-early", late, early, limit=Bar("<=", 1.25))
