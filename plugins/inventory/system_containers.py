@@ -108,6 +108,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
     """Containers as hosts."""
 
     NAME = "projectatomic.system_containers.system_containers"
+    _names_groups = False
 
     def verify_file(self, path: str) -> bool:
         """Tell whether a file is a configuration of this plugin."""
@@ -181,13 +182,26 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         for key, value in variables_for(host, container, known).items():
             self.inventory.set_variable(name, key, value)
         for kind, value in (("image", container["image"]), ("state", container["state"]), ("host", host)):
-            group = self._sanitize_group_name(f"{kind}_{value}".replace("@", "_"))
-            self.inventory.add_host(name, self.inventory.add_group(group))
+            if value:  # what an interrupted run left has no image
+                group = self._sanitize_group_name(f"{kind}_{value}".replace("@", "_"))
+                self.inventory.add_host(name, self.inventory.add_group(group))
         facts = self.inventory.get_host(name).get_vars()
         strict = self.get_option("strict")
         self._set_composite_vars(self.get_option("compose"), facts, name, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), facts, name, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), facts, name, strict=strict)
+
+    def _add_host_to_keyed_groups(self, *args: Any, **kwargs: Any) -> None:
+        self._names_groups = True
+        try:
+            super()._add_host_to_keyed_groups(*args, **kwargs)
+        finally:
+            self._names_groups = False
+
+    def _compose(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what an expression gives. Where that is to name a group, a boolean or a number is text: Ansible takes no other."""
+        found = super()._compose(*args, **kwargs)
+        return str(found) if self._names_groups and isinstance(found, (bool, int, float)) else found
 
 
 def play_of(root: str, *, become: bool | None, answers: str) -> list[dict[str, Any]]:
