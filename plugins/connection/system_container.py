@@ -170,12 +170,21 @@ while IFS=: read -r name _ uid gid _; do [ "$name" != "${1%%:*}" ] || found=$uid
 echo "${found-}"
 """
 
-# Runs in the container. What makes temporary files takes TMPDIR, so that is a place that can be written to if there is any.
+# Runs in the container. What makes temporary files takes TMPDIR, so that is a place that can be written to if there is any. What -w says of
+# a read-only mount depends on the shell, so the list of mounts is asked as well: the last of the longest that a path is below counts.
 _INSIDE = """\
-if ! [ -w "${TMPDIR:-/tmp}" ]; then
+is_writable() {
+    [ -d "$1" ] && [ -w "$1" ] || return 1
+    longest= options=rw
+    while read -r _ _ _ _ at these _; do
+        case $1/ in "${at%/}"/*) [ ${#at} -lt ${#longest} ] || { longest=$at; options=$these; } ;; esac
+    done </proc/self/mountinfo
+    case $options, in rw,*) ;; *) return 1 ;; esac
+}
+if ! is_writable "${TMPDIR:-/tmp}"; then
     for place in /tmp /var/tmp /run /dev/shm $(while read -r _ _ _ _ at _; do echo "$at"; done </proc/self/mountinfo); do
         case $place in /proc*|/sys*|*\\\\*) continue ;; esac
-        if [ -d "$place" ] && [ -w "$place" ]; then export TMPDIR="$place"; break; fi
+        if is_writable "$place"; then export TMPDIR="$place"; break; fi
     done
 fi
 exec "$1" -c "$2"
