@@ -14,9 +14,9 @@ author:
   - The projectatomic.system_containers contributors (@projectatomic)
 description:
   - Runs commands in a system container by C(exec) of its OCI runtime, on the host that another connection plugin reaches.
-  - That plugin takes its variables as ever, such as C(ansible_host) and C(ansible_user) for SSH. They are about the host, and so is
-    C(ansible_become) not - it is about the container, which needs to have C(sudo) or another become method then. For becoming root on the
-    host there is O(host_become).
+  - That plugin takes its variables as ever, such as C(ansible_host) and C(ansible_user) for SSH.
+  - C(ansible_become) is about the container, which needs C(sudo) or another become method then. To become root on the host, set
+    O(host_become).
   - The container needs a C(/bin/sh), and C(cat) or C(dd) for files. With these, M(ansible.builtin.raw) and M(ansible.builtin.script) work,
     and modules where it has Python as well.
   - The root file system of a container is read-only. Temporary files go to the first place that can be written to, of C(/tmp), C(/var/tmp),
@@ -209,6 +209,8 @@ class Connection(ConnectionBase):
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """Take the options, for the host's connection too as far as they are known."""
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        self.close()  # the items of a loop share this object, and may have other options for the host
+        self._host = None
         self._given = {"task_keys": task_keys, "var_options": var_options}
         self._user = self.get_option("remote_user") or ""
         if re.search("[0-9:]", self._user[:1] + self._user.partition(":")[1]):

@@ -60,13 +60,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended. ``rc`` is 128 and the signal's number for one that a signal ended; ``refused`` is why it could not
-    be started, None when it was."""
+    """How a command ended. ``rc`` is 128 and the signal's number for one that a signal ended; ``survived`` is whether something
+    outlived the kill and has the output open; ``refused`` is why it could not be started, None when it was."""
 
     rc: int
     stdout: bytes = b""
     stderr: bytes = b""
     timed_out: bool = False
+    survived: bool = False
     refused: str | None = None
 
 
@@ -114,16 +115,16 @@ def execute(target: Target, process: Mapping[str, Any], request: ExecRequest) ->
             stderr=subprocess.PIPE,
             env=command_environment(),
         )
-        timed_out = False
+        timed_out = survived = False
         try:
             stdout, stderr = child.communicate(request.stdin, timeout=request.timeout)
         except subprocess.TimeoutExpired:
             timed_out = True
             _kill_all(_read_pid(pid_file), target)
-            stdout, stderr = _end(child)
+            stdout, stderr, survived = _end(child)
         started = os.path.exists(pid_file)
         refused = None if started or timed_out else _refusal(target, process, said=_last_error(log) or stderr.decode())
-    return Ended(child.returncode, stdout, stderr, timed_out=timed_out, refused=refused)
+    return Ended(child.returncode, stdout, stderr, timed_out=timed_out, survived=survived, refused=refused)
 
 
 def _why_not_running(observed: Observed) -> str:
@@ -211,16 +212,18 @@ def _mounts_of(pid: int) -> str | None:
     return None
 
 
-def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-    """Return the output of a runtime whose command was killed; it ends by itself, or else is killed too."""
+def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes, bool]:
+    """Return the output of a runtime whose command was killed, and whether something still has it open.
+
+    The runtime ends by itself, or else is killed too.
+    """
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return (*child.communicate(timeout=_KILL_TIMEOUT), False)
+    child.kill()
     try:
-        return child.communicate(timeout=_KILL_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        child.kill()
-    try:
-        return child.communicate(timeout=_KILL_TIMEOUT)
-    except subprocess.TimeoutExpired as exc:  # something that made itself a daemon has the output open
-        return exc.stdout or b"", exc.stderr or b""
+        return (*child.communicate(timeout=_KILL_TIMEOUT), False)
+    except subprocess.TimeoutExpired as exc:  # something that made itself a daemon, or whose parent had ended before
+        return exc.stdout or b"", exc.stderr or b"", True
 
 
 def _last_error(log: str) -> str:

@@ -61,7 +61,8 @@ options:
   timeout:
     description:
       - Seconds after which the command is killed, with all processes in the container that it started, and the task fails.
-      - A process that made itself a daemon (with a session of its own, and without a parent) is left alone.
+      - A process that made itself a daemon (with a session of its own, and without a parent) is left alone. So is, with crun, what a
+        command left behind that ended itself before.
       - If not set, the command may take as long as it likes.
     type: float
   strip_empty_ends:
@@ -261,17 +262,22 @@ def outcome(ended: Ended, params: dict[str, Any]) -> dict[str, Any]:
     if ended.refused is not None:
         return {**shown, "failed": True, "changed": False, "msg": ended.refused}
     if ended.timed_out:
-        return {**shown, "failed": True, "msg": too_slow(params)}
+        return {**shown, "failed": True, "msg": too_slow(ended, params)}
     if rc:
         return {**shown, "failed": True, "msg": f"non-zero return code {rc}{meaning_of(rc)}"}
     return shown
 
 
-def too_slow(params: dict[str, Any]) -> str:
+def too_slow(ended: Ended, params: dict[str, Any]) -> str:
     """Return the message for a command that did not end in time."""
+    fate = (
+        "a process that it left behind still has its output open, and was not killed"
+        if ended.survived
+        else "it was killed, with what it started"
+    )
     return (
         f"The command '{params['argv'][0]}' did not end within {params['timeout']:g} seconds in the system container"
-        f" '{params['name']}': it was killed, with all that it started"
+        f" '{params['name']}': {fate}"
     )
 
 
