@@ -38,18 +38,23 @@ class ImportedLayer:
     placed_links: str | None = None
 
 
-def import_layer(repository: Repository, proxy: ImageProxy, layer: Descriptor, diff_id: str) -> ImportedLayer:
+def import_layer(
+    repository: Repository, proxy: ImageProxy, layer: Descriptor, diff_id: str, *, sync: bool = True
+) -> ImportedLayer:
     """Fetch, check and commit one layer; the commit has no ref, and there is none when anything was wrong.
 
-    When the connection breaks, this layer alone is fetched again.
+    When the connection breaks, this layer alone is fetched again. Without ``sync``, a sync has to follow before any ref
+    leads to the commit.
     """
-    return proxy.retrying(lambda: _import_once(repository, proxy, layer, diff_id))
+    return proxy.retrying(lambda: _import_once(repository, proxy, layer, diff_id, sync=sync))
 
 
-def _import_once(repository: Repository, proxy: ImageProxy, layer: Descriptor, diff_id: str) -> ImportedLayer:
+def _import_once(
+    repository: Repository, proxy: ImageProxy, layer: Descriptor, diff_id: str, *, sync: bool
+) -> ImportedLayer:
     layer_filter = TarFilter(compressed=layer.size, limits=proxy.limits)
     digest = hashlib.sha256()
-    commit = repository.commit_tar()
+    commit = repository.commit_tar(sync=sync)
     try:
         with proxy.blob(layer, diff_id) as blob, contextlib.closing(inflated(blob.pieces())) as pieces:
             try:

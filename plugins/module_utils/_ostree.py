@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ._deferred_sync import drop_unsynced, make_mark
 from ._errors import CommandError, StoreError
 from ._folder_attributes import FolderMerger
 from ._gvariant import children_of, directory_mode, directory_xattrs
@@ -49,7 +50,7 @@ class Repository(RepositoryReader):
         if self.exists():
             return
         if os.path.isdir(self.path):
-            self._ostree("init", "--mode=bare")
+            self._initialize()
             return
         find_tool("ostree")
         parent = os.path.dirname(self.path)
@@ -57,12 +58,16 @@ class Repository(RepositoryReader):
         with contextlib.suppress(FileExistsError):
             os.mkdir(parent, 0o700 if os.path.basename(parent) == OWN_FOLDER else 0o755)
         with temporary_folder(parent, NEW_REPOSITORY) as temporary:
-            Repository(temporary)._ostree("init", "--mode=bare")
+            Repository(temporary)._initialize()
             try:
                 os.rename(temporary, self.path)
             except OSError:
                 if not self.exists():  # else another run was faster
                     raise
+
+    def _initialize(self) -> None:
+        self._ostree("init", "--mode=bare")
+        make_mark(self.path)
 
     def set_ref(self, ref: str, commit: str) -> None:
         """Let ``ref`` name ``commit``, whether or not it exists.
@@ -124,12 +129,12 @@ class Repository(RepositoryReader):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.object_path(commit, "commit"))
 
-    def commit_tar(self, *, over: str | None = None) -> TarCommit:
+    def commit_tar(self, *, over: str | None = None, sync: bool = True) -> TarCommit:
         """Start an orphan commit of a tar: owners, modes and xattrs are kept, missing parents made (root, 0755).
 
-        The tar is put over the tree of the commit ``over``.
+        The tar is put over the tree of the commit ``over``. ``sync`` is as in ``commit_files``.
         """
-        argv = self._commit_argv("tar=-", metadata={IMPORT_KEY: "1"})
+        argv = self._commit_argv("tar=-", metadata={IMPORT_KEY: "1"}, sync=sync)
         if over is not None:
             argv.insert(-1, f"--tree=ref={checked_commit(over)}")
         return TarCommit(argv, self.path)
@@ -185,8 +190,14 @@ class Repository(RepositoryReader):
         """Return the repository's one writer lock; ``LockedError`` after ``timeout`` seconds. Not re-entrant."""
         if not self.exists():
             raise StoreError(f"There is no OSTree repository at '{self.path}'")
+        return self._locked(timeout)
+
+    @contextlib.contextmanager
+    def _locked(self, timeout: float) -> Iterator[None]:
         what = f"the OSTree repository '{self.path}'"
-        return locked(os.path.join(self.path, _LOCK_NAME), what=what, timeout=timeout)
+        with locked(os.path.join(self.path, _LOCK_NAME), what=what, timeout=timeout):
+            drop_unsynced(self)
+            yield
 
     def _ostree(self, command: str, *arguments: str, stdin: bytes | None = None) -> Completed:
         argv = ["ostree", command, f"--repo={self.path}", *arguments]

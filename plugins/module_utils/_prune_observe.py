@@ -95,6 +95,13 @@ def unreachable_objects(repository: RepositoryReader, *, gone: Iterable[str]) ->
     return sorted(found - reached)
 
 
+def unnamed_commits(repository: RepositoryReader) -> list[str]:
+    """Return all commits that no ref names, whether or not they can be read."""
+    named = set(repository.every_ref().values())
+    commits = (name[:64] for name in _objects(repository, kinds=("commit",)))
+    return [commit for commit in commits if commit not in named]
+
+
 def reclaimable(repository: RepositoryReader, *, objects: Iterable[str], folders: Iterable[str]) -> int:
     """Return the allocated bytes that removing objects and folders frees: those of files with no link elsewhere."""
     files: dict[tuple[int, int], os.stat_result] = {}

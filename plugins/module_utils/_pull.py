@@ -10,6 +10,7 @@ were right, and the image's own refs are written last. What is written is descri
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
+from ._deferred_sync import DeferredSync
 from ._errors import SourceError, StoreError
 from ._image_source import check_platform
 from ._layer_import import ImportedLayer, import_layer
@@ -71,9 +73,12 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
     ``SourceError`` or ``StoreError``; no ref is written then.
     """
     workers = len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(max_workers=workers) as pool, ThreadPoolExecutor(max_workers=1) as aside:
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=workers))
+        aside = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        sync = stack.enter_context(DeferredSync(repository))
         try:
-            index = aside.submit(proxy.index_digest, remote.manifest_digest)
+            image = aside.submit(_store_image, repository, proxy, remote, sync=sync.each)
             config_bytes = _config_bytes(repository, proxy, remote)
             config = parse_config(config_bytes)
             check_layers(remote.manifest, config)
@@ -82,24 +87,24 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
             blobs = _share_layers(repository, missing)
             _check_space(repository, (layers[0] for layers in missing.values()))
             futures = [
-                pool.submit(import_layer, repository, proxy, layers[0], diff_id) for diff_id, layers in missing.items()
+                pool.submit(import_layer, repository, proxy, layers[0], diff_id, sync=sync.each)
+                for diff_id, layers in missing.items()
             ]
+            config_size = 0
+            if stored_config(repository, remote.manifest.config) is None:
+                blobs[remote.manifest.config.ref] = _store_config(repository, config_bytes, sync=sync.each)
+                config_size = len(config_bytes)
             pairs = list(zip(remote.manifest.layers, config.diff_ids))
             finished = [future.result() for future in as_completed(futures)]
             imported = place_lower_links(repository, pairs, finished, shared=blobs)
             for stored in pool.map(lambda layer: _store_layer(repository, layer, missing[layer.diff_id]), imported):
                 blobs.update(stored)
-            index_digest = index.result()
+            image_commit = image.result()
         except BaseException:
             proxy.kill()
             raise
-    config_size = 0
-    if stored_config(repository, remote.manifest.config) is None:
-        blobs[remote.manifest.config.ref] = _store_config(repository, config_bytes)
-        config_size = len(config_bytes)
-    # This one commit syncs all of the file system, so the refs name nothing that is not on disk.
-    image = _store_image(repository, remote, index_digest=index_digest, source=proxy.source)
-    for ref, commit in (*blobs.items(), *((ref, image) for ref in refs)):
+        sync.finish()
+    for ref, commit in (*blobs.items(), *((ref, image_commit) for ref in refs)):
         repository.set_ref(ref, commit)
     for layer in imported:
         repository.forget_commit(layer.commit)
@@ -183,18 +188,18 @@ def _store_layer(repository: Repository, layer: ImportedLayer, descriptors: Sequ
     return refs
 
 
-def _store_config(repository: Repository, data: bytes) -> str:
-    return repository.commit_files({"content": data}, metadata={"docker.size": str(len(data))}, sync=False)
+def _store_config(repository: Repository, data: bytes, *, sync: bool) -> str:
+    return repository.commit_files({"content": data}, metadata={"docker.size": str(len(data))}, sync=sync)
 
 
-def _store_image(repository: Repository, remote: RemoteImage, *, index_digest: str | None, source: str) -> str:
+def _store_image(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, sync: bool) -> str:
     own = {
         "schema": SCHEMA,
         "manifest_digest": remote.manifest_digest,
-        "index_digest": index_digest,
-        "source": source,
+        "index_digest": proxy.index_digest(remote.manifest_digest),
+        "source": proxy.source,
     }
     metadata = {"docker.digest": remote.manifest_digest, "signatures": "0", OWN_KEY: json.dumps(own)}
     if len(remote.manifest_bytes) <= MAX_METADATA_STRING:
         metadata["docker.manifest"] = remote.manifest_bytes.decode("utf-8")
-    return repository.commit_files({"manifest.json": remote.manifest_bytes}, metadata=metadata)
+    return repository.commit_files({"manifest.json": remote.manifest_bytes}, metadata=metadata, sync=sync)

@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import IO, cast
@@ -30,6 +29,9 @@ _NO_SPACE = re.compile(r"No space left on device|min-free-space|Disk quota excee
 _STUMBLED = re.compile(r"opendir\(staging-[^)]*\): No such file or directory")
 _STAGING_POLL, _STAGING_TIMEOUT = 0.002, 5.0
 
+ATTEMPTS = 3
+"""How often ostree is started, if another process keeps removing the staging folder that it is about to use."""
+
 
 def no_space(repository: str, reason: str) -> StoreError | None:
     """Return the error for a full disk when that is what ostree says, else None."""
@@ -44,42 +46,6 @@ def no_space(repository: str, reason: str) -> StoreError | None:
 def stumbled(reason: str) -> bool:
     """Tell whether ostree failed, before it did anything, at the staging folder that another process just removed."""
     return _STUMBLED.search(reason) is not None
-
-
-class _Turns:
-    """Keeps commits of this process from starting while others end, and so remove the staging folders that they look at."""
-
-    def __init__(self) -> None:
-        self._change = threading.Condition()
-        self._starting = False
-        self._ending = 0
-
-    @contextlib.contextmanager
-    def starting(self) -> Iterator[None]:
-        with self._change:
-            self._change.wait_for(lambda: not self._starting and not self._ending)
-            self._starting = True
-        try:
-            yield
-        finally:
-            with self._change:
-                self._starting = False
-                self._change.notify_all()
-
-    @contextlib.contextmanager
-    def ending(self) -> Iterator[None]:
-        with self._change:
-            self._change.wait_for(lambda: not self._starting)
-            self._ending += 1
-        try:
-            yield
-        finally:
-            with self._change:
-                self._ending -= 1
-                self._change.notify_all()
-
-
-_TURNS = _Turns()
 
 
 def _wait_for_staging(process: subprocess.Popen[bytes]) -> None:
@@ -103,17 +69,23 @@ class TarCommit:
 
     def __init__(self, argv: Sequence[str], repository: str) -> None:
         self._repository = repository
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        with _TURNS.starting():
-            self._process = subprocess.Popen(
-                [find_tool(argv[0]), *argv[1:]],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
-                env=command_environment(ENVIRONMENT),
-            )
+        for _attempt in range(ATTEMPTS):
+            self._start(argv)
             _wait_for_staging(self._process)
+            if self._process.poll() is None or not stumbled(self._last_line()):
+                break
+            self.abort()
         widen_pipe(self._stdin())
+
+    def _start(self, argv: Sequence[str]) -> None:
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [find_tool(argv[0]), *argv[1:]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env=command_environment(ENVIRONMENT),
+        )
 
     def write(self, buffers: Sequence[bytes | memoryview]) -> None:
         """Write ``buffers``; ``StoreError`` with what ostree said when it takes no more."""
@@ -128,7 +100,7 @@ class TarCommit:
 
     def finish(self) -> str:
         """Close the stream and return the commit; ``StoreError`` with what ostree said when there is none."""
-        with self._in_time(), _TURNS.ending():
+        with self._in_time():
             output, _unused = self._process.communicate(timeout=TIMEOUT)
         commit = output.decode("ascii", "replace").strip()
         if self._process.returncode != 0 or not COMMIT.match(commit):
@@ -150,12 +122,15 @@ class TarCommit:
 
     def _failed(self) -> StoreError:
         """Return the error with the last line that ostree wrote."""
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
-        reason = lines[-1] if lines else f"ostree ended with exit code {self._process.poll()}"
+        reason = self._last_line() or f"ostree ended with exit code {self._process.poll()}"
         return no_space(self._repository, reason) or StoreError(
             f"A layer cannot be stored in the OSTree repository '{self._repository}': {reason}"
         )
+
+    def _last_line(self) -> str:
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else ""
 
     def abort(self) -> None:
         """Kill the process if it still runs and wait for its end; harmless after ``finish``."""

@@ -67,8 +67,8 @@ class Ours(Contender):
         }
 
     def prepare(self) -> None:
-        """Start with an empty repository."""
-        new_repository(self.repository)
+        """Start without a repository: the module makes its own."""
+        put_aside(self.repository)
 
     def run(self, *, watch: Callable[[int], None] | None = None) -> Run:
         """Run the module; ``LabError`` when it did not change what it should, or changed what it should not."""

@@ -76,6 +76,7 @@ EFFECTS = {
     "_beneath",
     "_exec",
     "_image_users",
+    "_deferred_sync",
     "_deployments",
     "_apply",
     "_apply_change",
