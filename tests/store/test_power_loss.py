@@ -181,5 +181,5 @@ def test_an_error_of_the_disk_is_told_though_an_earlier_sync_took_it(
     with DeferredSync(repository) as deferred:
         while not (tmp_path / "reported").exists():
             pass
-        with pytest.raises(StoreError, match="cannot be written to disk: .*EIO"):
+        with pytest.raises(StoreError, match=r"cannot be written to disk: .*EIO"):
             deferred.finish()
