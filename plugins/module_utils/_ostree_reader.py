@@ -107,13 +107,18 @@ class RepositoryReader:
     def _refs_below(self, start: str) -> dict[str, str | None]:
         top = os.path.join(self.path, "refs", "")
         found: dict[str, str | None] = {}
-        for folder, _folders, names in os.walk(top + start):
+        for folder, _folders, names in os.walk(top + start, onerror=self._cannot_list):
             for path in (os.path.join(folder, name) for name in names):
                 try:
                     found[path[len(top) :]] = _read_ref(path)
                 except StoreError:
                     found[path[len(top) :]] = None
         return found
+
+    def _cannot_list(self, error: OSError) -> None:
+        """Refuse to go on without some of the refs: what they name would count as named by nobody."""
+        if not isinstance(error, FileNotFoundError):
+            raise StoreError(f"The refs of the OSTree repository '{self.path}' cannot be listed: {error}") from error
 
     def metadata(self, commit: str) -> dict[str, str]:
         """Return the metadata of ``commit`` that are strings."""
