@@ -165,8 +165,10 @@ exit {_RC_255}
 
 # Runs in the container: prints UID:GID of a user.
 _FIND_USER = """\
-while IFS=: read -r name _ uid gid _; do [ "$name" != "${1%%:*}" ] || found=$uid:$gid; done </etc/passwd
-[ "$1" = "${1%%:*}" ] || found=${found%%:*}:${1##*:}
+while IFS=: read -r name _ uid gid _ || [ -n "$name" ]; do
+    [ "$name" != "${1%%:*}" ] || found=$uid:$gid
+done </etc/passwd
+[ -z "${found-}" ] || [ "$1" = "${1%%:*}" ] || found=${found%%:*}:${1##*:}
 echo "${found-}"
 """
 
