@@ -56,7 +56,8 @@ options:
 """
 
 EXAMPLES = r"""
-# site.system_containers.yml, used as: ansible-inventory -i hosts.yml -i site.system_containers.yml --graph
+# site.system_containers.yml, for hosts of another inventory:
+# ansible-inventory -i hosts.yml -i site.system_containers.yml --graph
 plugin: projectatomic.system_containers.system_containers
 hosts: all
 keyed_groups:
@@ -64,16 +65,17 @@ keyed_groups:
     prefix: unit
 compose:
   digest: system_container.manifest_digest
-
-# Hosts that no other source has, each asked once an hour at most:
-# plugin: projectatomic.system_containers.system_containers
-# hosts:
-#   - web1.example.com
-#   - web2.example.com
-# cache: true
-# cache_plugin: ansible.builtin.jsonfile
-# cache_connection: ~/.cache/system_containers
-# cache_timeout: 3600
+---
+# fleet.system_containers.yml, for hosts that no other inventory has, each asked once an hour at most:
+# ansible-inventory -i fleet.system_containers.yml --graph
+plugin: projectatomic.system_containers.system_containers
+hosts:
+  - web1.example.com
+  - web2.example.com
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: ~/.cache/system_containers
+cache_timeout: 3600
 """
 
 import json

@@ -118,8 +118,8 @@ options:
     description:
       - Options of the service's unit, by section, such as order, time-outs, restarts. They go into a drop-in of their own.
       - They are about the service, of which the process is the runtime. A container has the limits of processes from it, such as
-        C(LimitNOFILE=) and C(OOMScoreAdjust=), unless its image sets them. C(Environment=) does not reach the container, nor do limits of
-        a cgroup such as C(MemoryMax=), as the runtime gives the container a scope of its own. Bound that instead, by the image's
+        C(LimitNOFILE=) and C(OOMScoreAdjust=), unless its image sets them. C(Environment=) does not reach it, unless its image hands that
+        on, nor do limits of a cgroup such as C(MemoryMax=), as the runtime gives it a scope of its own. Bound that instead, by the image's
         C(linux.resources) or by drop-ins of C(runc-NAME.scope).
       - A list gives an option several times.
       - A change restarts a running service. If that does not become ready, the options before are put back and the task fails.
