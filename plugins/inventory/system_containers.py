@@ -65,17 +65,17 @@ keyed_groups:
     prefix: unit
 compose:
   digest: system_container.manifest_digest
----
+
 # fleet.system_containers.yml, for hosts that no other inventory has, each asked once an hour at most:
 # ansible-inventory -i fleet.system_containers.yml --graph
-plugin: projectatomic.system_containers.system_containers
-hosts:
-  - web1.example.com
-  - web2.example.com
-cache: true
-cache_plugin: ansible.builtin.jsonfile
-cache_connection: ~/.cache/system_containers
-cache_timeout: 3600
+# plugin: projectatomic.system_containers.system_containers
+# hosts:
+#   - web1.example.com
+#   - web2.example.com
+# cache: true
+# cache_plugin: ansible.builtin.jsonfile
+# cache_connection: ~/.cache/system_containers
+# cache_timeout: 3600
 """
 
 import json

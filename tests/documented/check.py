@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from documented.examples import Example, PageError, commands_of, plays_of_one
 
 COLLECTION = "projectatomic.system_containers"
+FOLDERS = ("images", "playbooks", "extensions")
+"""Folders of the project whose files examples name by their paths."""
 ROLE_KEYWORDS = {"role", "name", "tags", "when", "become", "vars"}
 
 Options = Mapping[str, Mapping[str, Any]]
@@ -26,7 +27,7 @@ Options = Mapping[str, Mapping[str, Any]]
 @dataclass(frozen=True)
 class Known:
     """What there is to use: options by the full names of modules, roles and inventory plugins; playbooks by their full names;
-    commands of ``make``; and the files of the project."""
+    commands of ``make``; and files of the project."""
 
     modules: Mapping[str, Options]
     roles: Mapping[str, Options]
@@ -64,7 +65,7 @@ def _command_problems(example: Example, known: Known) -> Iterator[str]:
         if words[:1] == ["make"]:
             yield from (f"make {word}: there is no such command" for word in words[1:] if word not in known.make)
         for word in words:
-            if re.match(r"(images|playbooks|tests|extensions)/", word) and word not in known.files:
+            if word.partition("/")[0] in FOLDERS and word not in known.files:
                 yield f"{word}: there is no such file"
             if words[0] == "ansible-playbook" and word.startswith(f"{COLLECTION}.") and word not in known.playbooks:
                 yield f"{word}: there is no such playbook"

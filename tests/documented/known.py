@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from documented.check import COLLECTION, Known
+from documented.check import COLLECTION, FOLDERS, Known
 from documented.examples import Example, commands_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,14 +36,14 @@ def find_known() -> Known:
         path.relative_to(ROOT / "playbooks").with_suffix("").as_posix() for path in ROOT.glob("playbooks/**/*.yml")
     }
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    files = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    files = {path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()}
     return Known(
         modules=_documented("module", [path.stem for path in ROOT.glob("plugins/modules/[!_]*.py")]),
         roles=roles,
         inventories=_documented("inventory", [path.stem for path in ROOT.glob("plugins/inventory/[!_]*.py")]),
         playbooks=frozenset(f"{COLLECTION}.{name.replace('/', '.')}" for name in playbooks),
         make=frozenset(re.findall(r"(?m)^([a-z-]+):", makefile)),
-        files=frozenset(files),
+        files=frozenset(path.relative_to(ROOT).as_posix() for path in files),
     )
 
 
