@@ -56,7 +56,7 @@ options:
   remote_user:
     description:
       - Who runs the commands in the container, as a name or a number, with C(:) and a number for another group.
-      - If not set, it is the user of the container's own process.
+      - If not set, it is the user of the container's own process. The keyword C(remote_user), C(-u) and C(ansible_user) are about the host.
     type: str
     default: ''
     vars:
@@ -91,20 +91,11 @@ seealso:
 """
 
 EXAMPLES = r"""
+# One command:
 # ansible -i host.example.com, -c projectatomic.system_containers.system_container -e ansible_system_container_name=hello-world -m raw -a id all
 
-# An inventory that has a container as a host:
-#
-# containers:
-#   hosts:
-#     hello-world@host.example.com:
-#       ansible_host: host.example.com
-#       ansible_user: admin
-#       ansible_connection: projectatomic.system_containers.system_container
-#       ansible_system_container_name: hello-world
-#       ansible_system_container_become: true
-
-- name: Look into a container from a play over its hosts
+# A play over the hosts that have the container:
+- name: Look into a container
   hosts: all
   gather_facts: false
   tasks:
@@ -114,6 +105,16 @@ EXAMPLES = r"""
         ansible_connection: projectatomic.system_containers.system_container
         ansible_system_container_name: hello-world
       changed_when: false
+---
+# An inventory that has the container as a host, through a user of its host who may use sudo:
+containers:
+  hosts:
+    hello-world@host.example.com:
+      ansible_host: host.example.com
+      ansible_user: admin
+      ansible_connection: projectatomic.system_containers.system_container
+      ansible_system_container_name: hello-world
+      ansible_system_container_become: true
 """
 
 import contextlib
@@ -165,8 +166,10 @@ exit {_RC_255}
 
 # Runs in the container: prints UID:GID of a user.
 _FIND_USER = """\
-while IFS=: read -r name _ uid gid _; do [ "$name" != "${1%%:*}" ] || found=$uid:$gid; done </etc/passwd
-[ "$1" = "${1%%:*}" ] || found=${found%%:*}:${1##*:}
+while IFS=: read -r name _ uid gid _ || [ -n "$name" ]; do
+    [ "$name" != "${1%%:*}" ] || found=$uid:$gid
+done </etc/passwd
+[ -z "${found-}" ] || [ "$1" = "${1%%:*}" ] || found=${found%%:*}:${1##*:}
 echo "${found-}"
 """
 
@@ -208,7 +211,9 @@ class Connection(ConnectionBase):
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """Take the options, for the host's connection too as far as they are known."""
-        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        # Whom the keyword names, which is also -u of the command line and remote_user of the configuration, is a user of the host.
+        own_keys = {key: value for key, value in (task_keys or {}).items() if key != "remote_user"}
+        super().set_options(task_keys=own_keys, var_options=var_options, direct=direct)
         self.close()  # the items of a loop share this object, and may have other options for the host
         self._host = None
         self._given = {"task_keys": task_keys, "var_options": var_options}

@@ -13,16 +13,19 @@ version_added: 0.1.0
 author:
   - The projectatomic.system_containers contributors (@projectatomic)
 description:
-  - Asks hosts that earlier inventory sources have for their system containers, by
-    M(projectatomic.system_containers.system_container_info), and adds each as a host C(CONTAINER@HOST) that the connection plugin
-    P(projectatomic.system_containers.system_container#connection) enters.
+  - Asks hosts for their system containers, by M(projectatomic.system_containers.system_container_info), and adds each as a host
+    C(CONTAINER@HOST) that the connection plugin P(projectatomic.system_containers.system_container#connection) enters.
+  - The hosts are those of the inventory sources before this one, and those that O(hosts) names.
   - All are in the group C(system_containers), and in groups by image, state and host, such as C(image_registry_example_com_etcd_3_5),
     C(state_running) and C(host_web1).
   - Each has the variable C(system_container), which is what the module says of it, and C(system_container_host).
   - A container is reached as its host is, by the same variables, which are looked up when they are needed.
+  - With O(cache), what a host says is kept, and a host whose answer is kept is not contacted. A host that did not answer is asked again
+    the next time. C(--flush-cache), and C(refresh_inventory) of M(ansible.builtin.meta), ask all hosts anew.
   - The configuration file's name ends in C(system_containers.yml) or C(system_containers.yaml).
 extends_documentation_fragment:
   - ansible.builtin.constructed
+  - ansible.builtin.inventory_cache
 options:
   plugin:
     description: Has to be V(projectatomic.system_containers.system_containers).
@@ -31,9 +34,12 @@ options:
     choices:
       - projectatomic.system_containers.system_containers
   hosts:
-    description: Pattern of the hosts to ask, among those of the sources before this one.
-    type: str
-    default: all
+    description:
+      - Hosts to ask, as V(hosts) of a play takes them, which are names, groups and patterns of what the sources before this one have.
+      - A plain name that they do not have is added to the inventory as a host, and asked as well. So a list of names needs no other source.
+    type: list
+    elements: str
+    default: [all]
   root:
     description: Directory of the containers on the hosts.
     type: path
@@ -50,7 +56,8 @@ options:
 """
 
 EXAMPLES = r"""
-# site.system_containers.yml, used as: ansible-inventory -i hosts.yml -i site.system_containers.yml --graph
+# site.system_containers.yml, for hosts of another inventory:
+# ansible-inventory -i hosts.yml -i site.system_containers.yml --graph
 plugin: projectatomic.system_containers.system_containers
 hosts: all
 keyed_groups:
@@ -58,6 +65,17 @@ keyed_groups:
     prefix: unit
 compose:
   digest: system_container.manifest_digest
+
+# fleet.system_containers.yml, for hosts that no other inventory has, each asked once an hour at most:
+# ansible-inventory -i fleet.system_containers.yml --graph
+# plugin: projectatomic.system_containers.system_containers
+# hosts:
+#   - web1.example.com
+#   - web2.example.com
+# cache: true
+# cache_plugin: ansible.builtin.jsonfile
+# cache_connection: ~/.cache/system_containers
+# cache_timeout: 3600
 """
 
 import json
@@ -65,7 +83,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -73,7 +91,7 @@ from ansible import constants as C  # noqa: N812
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.yaml.dumper import AnsibleDumper
-from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
@@ -102,9 +120,10 @@ _NOT_FOR_CONTAINERS = (
     "ansible_shell_executable",
     "ansible_shell_type",
 )
+_IN_PATTERNS = frozenset("*?[]~!&:,")
 
 
-class InventoryModule(BaseInventoryPlugin, Constructable):
+class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """Containers as hosts."""
 
     NAME = "projectatomic.system_containers.system_containers"
@@ -118,26 +137,47 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         """Add the containers of all hosts to the inventory."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
-        known = {host: self._variables_of(host) for host in self._hosts()}
+        known = {host: self._variables_of(host, path) for host in self._hosts()}
         inventory.add_group("system_containers")
+        found = self._kept_or_asked(known, path, cache) if self.get_option("cache") else self._containers_of(known)
+        for host, containers in found.items():
+            for container in containers:
+                self._add(host, container, known[host])
+
+    def _hosts(self) -> list[str]:
+        patterns = self.get_option("hosts")
+        for name in unknown_names(patterns, {*self.inventory.hosts, *self.inventory.groups, *C.LOCALHOST}):
+            self.inventory.add_host(name)
+        manager = InventoryManager(loader=self.loader, sources=None, parse=False)
+        self.inventory.reconcile_inventory()  # else groups of earlier sources do not belong to "all" yet
+        manager._inventory = self.inventory
+        return [host.name for host in manager.get_hosts(patterns)]
+
+    def _kept_or_asked(self, known: Mapping[str, Mapping[str, Any]], path: str, cache: bool) -> dict[str, list[Any]]:
+        """Return the containers of each host, as they are in the cache unless ``cache`` is false, else as the host says now."""
+        key, root = self.get_cache_key(path), self.get_option("root")
+        roots = self._cache.get(key, {}) if cache else {}
+        kept = roots.get(root, {})
+        asked = self._containers_of({host: values for host, values in known.items() if host not in kept})
+        if asked or not cache:
+            self._cache[key] = {**roots, root: {**kept, **asked}}
+        return {host: containers for host, containers in {**kept, **asked}.items() if host in known}
+
+    def _containers_of(self, known: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Any]]:
+        """Return the containers of each host that tells them, and complain of the others."""
+        found = {}
         for host, answer in self._ask(known).items():
             if answer.get("failed") or answer.get("unreachable") or "containers" not in answer:
                 self._complain(
                     f"The host '{host}' did not tell its system containers: {answer.get('msg', 'no answer')}"
                 )
-                continue
-            for container in answer["containers"]:
-                self._add(host, container, known[host])
+            else:
+                found[host] = answer["containers"]
+        return found
 
-    def _hosts(self) -> list[str]:
-        manager = InventoryManager(loader=self.loader, sources=None, parse=False)
-        self.inventory.reconcile_inventory()  # else groups of earlier sources do not belong to "all" yet
-        manager._inventory = self.inventory
-        return [host.name for host in manager.get_hosts(self.get_option("hosts"))]
-
-    def _variables_of(self, name: str) -> dict[str, Any]:
+    def _variables_of(self, name: str, path: str) -> dict[str, Any]:
         host = self.inventory.get_host(name)
-        sources = getattr(self.inventory, "processed_sources", [])
+        sources = [*getattr(self.inventory, "processed_sources", []), path]
         from_files = get_vars_from_inventory_sources(self.loader, sources, [*host.get_groups(), host], "all")
         groups: dict[str, Any] = {}
         for group in sorted(host.get_groups(), key=lambda group: (group.depth, group.priority, group.name)):
@@ -202,6 +242,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         """Return what an expression gives. Where that is to name a group, a boolean or a number is text: Ansible takes no other."""
         found = super()._compose(*args, **kwargs)
         return str(found) if self._names_groups and isinstance(found, (bool, int, float)) else found
+
+
+def unknown_names(patterns: Iterable[str], known: Container[str]) -> list[str]:
+    """Return those of the patterns for hosts that are plain names of none that is known."""
+    return [pattern for pattern in patterns if pattern not in known and not _IN_PATTERNS.intersection(pattern)]
 
 
 def play_of(root: str, *, become: bool | None, answers: str) -> list[dict[str, Any]]:

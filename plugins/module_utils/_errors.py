@@ -26,9 +26,8 @@ class MissingToolError(SystemContainerError):
 class CommandError(SystemContainerError):
     """A command ended with a non-zero exit code, or not in time."""
 
-    def __init__(self, message: str, *, argv: list[str] | None = None, rc: int | None = None, stderr: str = "") -> None:
+    def __init__(self, message: str, *, rc: int | None = None, stderr: str = "") -> None:
         super().__init__(message)
-        self.argv = argv or []
         self.rc = rc
         self.stderr = stderr
 

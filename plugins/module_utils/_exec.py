@@ -120,11 +120,14 @@ def execute(target: Target, process: Mapping[str, Any], request: ExecRequest) ->
             stdout, stderr = child.communicate(request.stdin, timeout=request.timeout)
         except subprocess.TimeoutExpired:
             timed_out = True
-            _kill_all(_read_pid(pid_file), target)
-            stdout, stderr, survived = _end(child)
+            leader = _read_pid(pid_file)
+            _kill_all(leader, target)
+            stdout, stderr, by_itself = _end(child)
+            survived = leader is not None and not by_itself
         started = os.path.exists(pid_file)
         refused = None if started or timed_out else _refusal(target, process, said=_last_error(log) or stderr.decode())
-    return Ended(child.returncode, stdout, stderr, timed_out=timed_out, survived=survived, refused=refused)
+    rc = child.returncode if child.returncode >= 0 else 128 - child.returncode
+    return Ended(rc, stdout, stderr, timed_out=timed_out, survived=survived, refused=refused)
 
 
 def _why_not_running(observed: Observed) -> str:
@@ -173,7 +176,10 @@ def _read_pid(path: str) -> int | None:
 
 
 def _kill_all(leader: int | None, target: Target) -> None:
-    """Kill a command and all that belongs to it until nothing is left; only what is in the container is touched."""
+    """Kill a command and all that belongs to it until nothing is left; only what is in the container is touched.
+
+    All is stopped first, as a shell whose child is killed before it would go on with its next command.
+    """
     deadline = time.monotonic() + _KILL_TIMEOUT
     known = {leader} if leader is not None else set()
     while known and time.monotonic() < deadline:
@@ -183,9 +189,10 @@ def _kill_all(leader: int | None, target: Target) -> None:
         if not doomed:
             return
         known |= {session for session in map(_session_of, doomed) if session is not None}
-        for pid in doomed:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in doomed:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, number)
         time.sleep(0.02)
 
 
@@ -213,17 +220,19 @@ def _mounts_of(pid: int) -> str | None:
 
 
 def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes, bool]:
-    """Return the output of a runtime whose command was killed, and whether something still has it open.
+    """Return the output of a runtime whose command was killed, and whether it came to its end by that.
 
-    The runtime ends by itself, or else is killed too.
+    It does not where something else has the output open, such as a daemon: runc, which passes the output on, then waits and is
+    killed too; crun is gone, but what the daemon has is the output itself.
     """
     with contextlib.suppress(subprocess.TimeoutExpired):
-        return (*child.communicate(timeout=_KILL_TIMEOUT), False)
+        return (*child.communicate(timeout=_KILL_TIMEOUT), True)
     child.kill()
     try:
         return (*child.communicate(timeout=_KILL_TIMEOUT), False)
-    except subprocess.TimeoutExpired as exc:  # something that made itself a daemon, or whose parent had ended before
-        return exc.stdout or b"", exc.stderr or b"", True
+    except subprocess.TimeoutExpired as exc:
+        child.wait()
+        return exc.stdout or b"", exc.stderr or b"", False
 
 
 def _last_error(log: str) -> str:

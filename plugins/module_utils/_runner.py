@@ -82,7 +82,6 @@ def run(
     timeout: float = DEFAULT_TIMEOUT,
     check: bool = True,
     stdin: bytes | None = None,
-    cwd: str | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run ``argv`` to its end and return what it left.
@@ -98,20 +97,17 @@ def run(
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             timeout=timeout,
-            cwd=cwd,
             env=command_environment(env),
             check=False,
         )
     except subprocess.TimeoutExpired as exc:
-        raise CommandError(f"'{_shown(argv)}' did not end within {timeout:g} seconds", argv=list(argv)) from exc
+        raise CommandError(f"'{_shown(argv)}' did not end within {timeout:g} seconds") from exc
     except OSError as exc:
-        raise CommandError(f"'{_shown(argv)}' cannot be run: {exc}", argv=list(argv)) from exc
+        raise CommandError(f"'{_shown(argv)}' cannot be run: {exc}") from exc
     completed = Completed(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
     if check and completed.rc != 0:
         reason = completed.error_text or f"exit code {completed.rc}"
-        raise CommandError(
-            f"'{_shown(argv)}' failed: {reason}", argv=list(argv), rc=completed.rc, stderr=completed.error_text
-        )
+        raise CommandError(f"'{_shown(argv)}' failed: {reason}", rc=completed.rc, stderr=completed.error_text)
     return completed
 
 

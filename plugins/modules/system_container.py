@@ -116,7 +116,11 @@ options:
           - file
   unit_options:
     description:
-      - Options of the service's unit, by section, such as limits, environment, order. They go into a drop-in of their own.
+      - Options of the service's unit, by section, such as order, time-outs, restarts. They go into a drop-in of their own.
+      - They are about the service, of which the process is the runtime. A container has the limits of processes from it, such as
+        C(LimitNOFILE=) and C(OOMScoreAdjust=), unless its image sets them. C(Environment=) does not reach it, unless its image hands that
+        on, nor do limits of a cgroup such as C(MemoryMax=), as the runtime gives it a scope of its own. Bound that instead, by the image's
+        C(linux.resources) or by drop-ins of C(runc-NAME.scope).
       - A list gives an option several times.
       - A change restarts a running service. If that does not become ready, the options before are put back and the task fails.
       - The container gets exactly these options, those of an earlier task are not kept.
@@ -216,7 +220,7 @@ EXAMPLES = r"""
     pull: always
     ready_delay: 10
 
-- name: Run with a secret, more memory, and a directory of the host
+- name: Run with a secret, a limit of its own, and a directory of the host
   projectatomic.system_containers.system_container:
     name: hello-world
     image: registry.example.com/hello-world:1.0
@@ -228,10 +232,8 @@ EXAMPLES = r"""
         create: directory
     unit_options:
       Service:
-        MemoryMax: 512M
-        Environment:
-          - LANG=C.UTF-8
-          - HTTPS_PROXY=http://proxy.example.com:3128
+        LimitNOFILE: 4096
+        TimeoutStopSec: 20
     health_cmd: [/bin/sh, -c, "test -d /data"]
 
 - name: Look at the deployments of a container

@@ -208,7 +208,7 @@ containers:
     unit_options:
       description: The options of the unit that the user set, by section.
       type: dict
-      sample: {"Service": {"MemoryMax": "512M"}}
+      sample: {"Service": {"LimitNOFILE": "4096"}}
     runtime:
       description: Path of the OCI runtime.
       type: str

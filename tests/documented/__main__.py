@@ -2,35 +2,60 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write a playbook for each page: python -m documented OUTPUT_FOLDER. Their names and a summary are printed as JSON."""
+"""Write a playbook for each page: python -m documented OUTPUT_FOLDER [TARGET]. Their names and a summary are printed as JSON.
+
+Without a target these are the examples that no target names; and those that do not run are checked. What is wrong with them ends it.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from documented.examples import find_examples, plays_of, summary
+from documented.check import check
+from documented.examples import Example, find_examples, plays_of, summary
+from documented.known import ROOT, find_known, runs_examples, shell_problems, syntax_problems
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/*.md", "roles/*/README.md")
 
 
 def main() -> None:
     """Write the playbooks."""
-    folder = Path(sys.argv[1])
+    folder, target = Path(sys.argv[1]), "".join(sys.argv[2:])
     folder.mkdir(parents=True, exist_ok=True)
     playbooks, examples = [], []
     for path in sorted(path for pattern in PAGES for path in ROOT.glob(pattern)):
         page = path.relative_to(ROOT).as_posix()
         found = find_examples(page, path.read_text(encoding="utf-8"))
         examples += found
-        plays = plays_of(found)
+        plays = plays_of(found, target)
         if plays:
             name = page.replace("/", "-").removesuffix(".md") + ".yml"
             folder.joinpath(name).write_text(json.dumps(plays, indent=1), encoding="utf-8")
             playbooks.append(name)
+    problems = [] if target else find_problems(examples, folder)
+    if problems:
+        sys.exit("\n".join(problems))
     print(json.dumps({"playbooks": playbooks, "summary": summary(examples)}))
+
+
+def find_problems(examples: Sequence[Example], folder: Path) -> list[str]:
+    """Return what is wrong with examples that do not run, and with the targets that are said to run others."""
+    known, plays = find_known(), list[dict[str, Any]]()
+    problems = [
+        f"{example.where}: the target '{example.argument}' runs no examples"
+        for example in examples
+        if example.kind == "target" and not runs_examples(example.argument)
+    ]
+    for example in examples:
+        if example.kind == "skip":
+            found, more = check(example, known)
+            problems += found if example.language == "yaml" else found + shell_problems(example)
+            plays += more
+    return problems + syntax_problems(plays, folder)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@
 Blocks that begin with ```yaml, ```sh or ```console are examples: tasks, playbooks and commands. All of them run, in the order of
 the page, on one host, unless a comment, which readers do not see, says otherwise right before the block:
 
-    <!-- skip: REASON -->        it does not run; the reason is counted and printed
-    <!-- controller -->          its commands run where Ansible does, in a folder with a file 'inventory'
-    <!-- file: PATH -->          its text becomes a file of the host; for blocks of any kind
+    <!-- skip: REASON -->            it does not run, and is checked instead (check.py); the reason is counted and printed
+    <!-- target: NAME -->            the integration target of that name runs it
+    <!-- controller -->              its commands run where Ansible does, in a folder with a file 'inventory'
+    <!-- file: PATH -->              its text becomes a file of the host; for blocks of any kind
+    <!-- controller-file: PATH -->   the same, in the folder where the controller's commands run
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ FOLDER = "/srv/examples"
 """Where commands run on the host, and where files of relative paths are."""
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+)(?P<language>[A-Za-z]*)[ ]*$")
-_COMMENT = re.compile(r"^ *<!-- *(?P<kind>skip|controller|file)(?:: *(?P<text>.*?))? *-->$")
+_COMMENT = re.compile(r"^ *<!-- *(?P<kind>skip|target|controller-file|controller|file)(?:: *(?P<text>.*?))? *-->$")
 
 
 class PageError(Exception):
@@ -81,7 +83,7 @@ def find_examples(page: str, text: str) -> list[Example]:
 
 
 def _checked(example: Example) -> Example:
-    needs_text = example.kind in ("skip", "file")
+    needs_text = example.kind in ("skip", "target", "file", "controller-file")
     if needs_text and not example.argument:
         raise PageError(f"{example.where}: '{example.kind}' needs a text, such as a reason or a path")
     if example.kind == "controller" and example.language not in ("sh", "console"):
@@ -89,16 +91,26 @@ def _checked(example: Example) -> Example:
     return example
 
 
-def plays_of(examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Return the plays that do what the examples of a page say, in order."""
-    return [play for example in examples for play in _plays(example)]
+def plays_of(examples: Sequence[Example], target: str = "") -> list[dict[str, Any]]:
+    """Return the plays that do what the examples of a page say, in order: all that have no target, or those of one target."""
+    return [play for example in examples if _target_of(example) == target for play in plays_of_one(example)]
 
 
-def _plays(example: Example) -> Iterator[dict[str, Any]]:
+def _target_of(example: Example) -> str | None:
+    """Return the name of the target that runs an example, empty for the one that runs all others, None for what does not run."""
     if example.kind == "skip":
-        return
+        return None
+    return example.argument if example.kind == "target" else ""
+
+
+def plays_of_one(example: Example) -> Iterator[dict[str, Any]]:
+    """Yield the plays that do what an example says, whatever keeps it from running."""
     if example.kind == "file":
-        yield _play(example, [_folder(posixpath.dirname(_path(example))), _file(example)])
+        path = posixpath.join(FOLDER, example.argument)
+        yield _play(example, [_folder(posixpath.dirname(path)), _file(example, path)])
+    elif example.kind == "controller-file":
+        file = _file(example, "{{ examples_folder }}/" + example.argument)
+        yield _play(example, [{**file, "delegate_to": "localhost"}])
     elif example.language == "yaml":
         yield from _yaml_plays(example)
     else:
@@ -132,13 +144,8 @@ def _imports(item: dict[str, Any]) -> bool:
 
 
 def _commands(example: Example) -> dict[str, Any]:
-    lines = example.text.splitlines()
-    if example.language == "console":
-        lines = [line[2:] for line in lines if line.startswith(("# ", "$ "))]
-        if not lines:
-            raise PageError(f"{example.where}: no line begins with '# ' or '$ '")
     controller = example.kind == "controller"
-    script = "\n".join(["set -eu", *lines])
+    script = "\n".join(["set -eu", *commands_of(example)])
     folder = "{{ examples_folder }}" if controller else FOLDER
     task: dict[str, Any] = {
         "name": example.where,
@@ -150,18 +157,25 @@ def _commands(example: Example) -> dict[str, Any]:
     return {**task, "delegate_to": "localhost"} if controller else task
 
 
-def _path(example: Example) -> str:
-    return posixpath.join(FOLDER, example.argument)
+def commands_of(example: Example) -> list[str]:
+    """Return the lines of an example that are commands: all, or of a console's those after a prompt."""
+    lines = example.text.splitlines()
+    if example.language != "console":
+        return lines
+    found = [line[2:] for line in lines if line.startswith(("# ", "$ "))]
+    if not found:
+        raise PageError(f"{example.where}: no line begins with '# ' or '$ '")
+    return found
 
 
 def _folder(path: str) -> dict[str, Any]:
     return {"ansible.builtin.file": {"path": path, "state": "directory", "mode": "0755"}}
 
 
-def _file(example: Example) -> dict[str, Any]:
+def _file(example: Example, path: str) -> dict[str, Any]:
     mode = "0755" if example.text.startswith("#!") else "0644"
     content = _literal(example.text)
-    return {"ansible.builtin.copy": {"content": content, "dest": _path(example), "mode": mode}}
+    return {"ansible.builtin.copy": {"content": content, "dest": path, "mode": mode}}
 
 
 def _literal(text: str) -> str:
@@ -170,7 +184,9 @@ def _literal(text: str) -> str:
 
 
 def summary(examples: Sequence[Example]) -> list[str]:
-    """Return what ran and what did not, one line each."""
-    skipped = [example for example in examples if example.kind == "skip"]
-    lines = [f"{len(examples) - len(skipped)} examples run, {len(skipped)} skipped"]
-    return lines + [f"skipped {example.where}: {example.argument}" for example in skipped]
+    """Return how many run, here and in other targets, and which are checked alone, one line each."""
+    checked = [example for example in examples if example.kind == "skip"]
+    elsewhere = [example for example in examples if example.kind == "target"]
+    here = len(examples) - len(checked) - len(elsewhere)
+    lines = [f"{here} examples run, {len(elsewhere)} in other targets, {len(checked)} are checked alone"]
+    return lines + [f"checked alone {example.where}: {example.argument}" for example in checked]

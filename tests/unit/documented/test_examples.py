@@ -70,14 +70,33 @@ def test_what_is_skipped_is_counted_with_its_reason() -> None:
     text = "<!-- skip: needs ten hosts -->\n```sh\nfalse\n```\n\n```sh\ntrue\n```\n"
     assert len(plays(text)) == 1
     assert summary(find_examples("page.md", text)) == [
-        "1 examples run, 1 skipped",
-        "skipped page.md:2: needs ten hosts",
+        "1 examples run, 0 in other targets, 1 are checked alone",
+        "checked alone page.md:2: needs ten hosts",
     ]
+
+
+def test_files_of_the_controller() -> None:
+    (play,) = plays("<!-- controller-file: site.yml -->\n```yaml\na: 1\n```\n")
+    (file,) = play["tasks"]
+    assert file["ansible.builtin.copy"]["dest"] == "{{ examples_folder }}/site.yml"
+    assert file["delegate_to"] == "localhost"
+
+
+def test_a_target_runs_its_own_examples() -> None:
+    text = "<!-- target: one -->\n```sh\nfirst\n```\n\n```sh\nsecond\n```\n\n<!-- skip: why -->\n```sh\nthird\n```\n"
+    examples = find_examples("page.md", text)
+    assert [[decoded(play) for play in plays_of(examples, target)] for target in ("", "one", "two")] == [
+        ["set -eu\nsecond"],
+        ["set -eu\nfirst"],
+        [],
+    ]
+    assert summary(examples)[0] == "1 examples run, 1 in other targets, 1 are checked alone"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("<!-- target: -->\n```sh\n```\n", "needs a text"),
         ("<!-- skip: -->\n```sh\n```\n", "needs a text"),
         ("<!-- skip -->\n```sh\n```\n", "needs a text"),
         ("<!-- skip: x -->\ntext\n```sh\n```\n", "no block"),

@@ -49,7 +49,7 @@ class Host:
     def run(self, argv: Sequence[str], **options: Any) -> Completed:
         self.commands.append(" ".join(argv[1:3]) if argv[0] == "systemctl" else argv[0])
         if argv[1] == self.refuses:
-            raise CommandError("it failed", argv=list(argv), rc=1, stderr="bad unit file")
+            raise CommandError("it failed", rc=1, stderr="bad unit file")
         text = "no reason to live" if argv[0] == "journalctl" else self.state() + "\n" if argv[1] == "show" else ""
         return Completed(0, text.encode(), b"")
 

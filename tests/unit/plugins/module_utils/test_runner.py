@@ -33,7 +33,6 @@ def test_any_other_code_is_a_failure(script: str) -> None:
     with pytest.raises(CommandError) as caught:
         run(["sh", "-c", script])
     assert caught.value.rc not in (0, None)
-    assert caught.value.argv == ["sh", "-c", script]
 
 
 def test_failure_without_check() -> None:
@@ -102,10 +101,6 @@ def test_program_that_cannot_run(tmp_path: Path) -> None:
     program.chmod(0o755)
     with pytest.raises(CommandError, match="cannot be run"):
         run([str(program)])
-
-
-def test_working_directory(tmp_path: Path) -> None:
-    assert run(["pwd"], cwd=str(tmp_path)).text == f"{tmp_path}\n"
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
