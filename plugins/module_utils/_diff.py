@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._deployment import Deployment, GeneratedFile, Inputs
+from ._drift import active_files
 from ._models import Observed
 from ._plan import state_diff, text_diff
 from ._secrets import shown_text
@@ -70,13 +71,13 @@ def switched_files(
 ) -> dict[GeneratedFile, str]:
     """Return the files by which a deployment differs from the one in use, each with its text before.
 
-    These are its config.json and the files outside of the slots. ``damaged`` ones are left to be shown as they are.
+    These are its config.json and the files outside of the slots, also the drop-in with the user's options. ``damaged`` ones are left to be shown as they are.
     """
     active = observed.active
     compared = {f"{target.directory}/config.json": f"{active.directory}/config.json" if active else ""}
     return {
         file: shown(observed, compared.get(file.path, file.path))
-        for file in target.files
+        for file in active_files(target, observed.paths)
         if file not in damaged and (file.path in compared or not file.path.startswith(observed.paths.root + "/"))
     }
 

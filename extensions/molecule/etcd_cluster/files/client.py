@@ -12,6 +12,7 @@ time in seconds between two acknowledgements.
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import ssl
 import sys
@@ -23,6 +24,7 @@ from typing import Any
 PREFIX = "written/"
 TIMEOUT = 3.0
 PAUSE = 0.01
+FAILURES = (OSError, http.client.HTTPException)
 
 
 class Client:
@@ -33,7 +35,7 @@ class Client:
         self._tls.load_cert_chain(pki / "client.crt", pki / "client.key")
 
     def ask(self, endpoint: str, method: str, **arguments: Any) -> Any:
-        """Call a method of etcd's API; raises ``OSError`` when it is not acknowledged."""
+        """Call a method of etcd's API; raises one of ``FAILURES`` when it is not acknowledged."""
         request = urllib.request.Request(
             f"{endpoint}/v3/kv/{method}",
             data=json.dumps(arguments).encode(),
@@ -60,7 +62,7 @@ def write(client: Client, record: Path, endpoints: list[str]) -> None:
                     client.ask(
                         endpoints[(number + turn) % len(endpoints)], "put", key=encoded(key), value=encoded(str(number))
                     )
-                except OSError:
+                except FAILURES:
                     continue
                 print(key, number, f"{time.time():.3f}", file=output, flush=True)
                 break

@@ -426,3 +426,20 @@ def test_the_diff_names_a_drop_in_that_goes() -> None:
     assert entries[OPTIONS]["after"] == ""
     assert "MemoryMax" in entries[f"{ROOT}/app.0/info"]["before"]
     assert "MemoryMax" not in json.dumps(entries[f"{ROOT}/app.0/info"]["after"])
+
+
+@pytest.mark.parametrize(
+    ("observed", "before"),
+    [
+        pytest.param(nothing(), "", id="first deployment"),
+        pytest.param(installed(A), "", id="another deployment"),
+        pytest.param(installed(LIMITED), "MemoryMax=1G", id="another deployment, other options"),
+    ],
+)
+def test_the_diff_shows_a_drop_in_that_comes_with_a_deployment(observed: Observed, before: str) -> None:
+    target = dataclasses.replace(kept(1, "other", age=0), unit_options={"Service": {"MemoryMax": "2G"}})
+    made = plan_container(Desired("started", True), observed, target)
+    entries = {entry["after_header"]: entry for entry in made.diff}
+    assert "MemoryMax=2G" in entries[OPTIONS]["after"]
+    assert before in entries[OPTIONS]["before"]
+    assert f"write {OPTIONS}" in strings(made.actions)
