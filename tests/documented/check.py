@@ -24,6 +24,12 @@ ROLE_KEYWORDS = {"role", "name", "tags", "when", "become", "vars"}
 Options = Mapping[str, Mapping[str, Any]]
 
 
+_VARIABLES = (
+    "docker_system_container_", "etcd_system_container_", "system_containers", "rolling_update_", "rollback_", "report_",
+)  # fmt: skip
+"""Begin of the names of variables that roles and playbooks of the collection have."""
+
+
 @dataclass(frozen=True)
 class Known:
     """What there is to use: options by the full names of modules, roles and inventory plugins; playbooks by their full names;
@@ -52,11 +58,20 @@ def check(example: Example, known: Known) -> tuple[list[str], list[dict[str, Any
             problems = _molecule_problems(data)
         elif set(data) == {"module_defaults"}:
             problems = _defaults_problems(data["module_defaults"], known)
+        elif all(key.startswith(_VARIABLES) for key in data):
+            problems = _variable_problems(data, known)
         else:
             raise PageError(f"{example.where}: this kind of file is not known, so it cannot be checked")
         return [f"{example.where}: {problem}" for problem in problems], []
     plays = list(plays_of_one(example))
     return [f"{example.where}: {problem}" for play in plays for problem in _play_problems(play, known)], plays
+
+
+def _variable_problems(data: Mapping[str, Any], known: Known) -> Iterator[str]:
+    """Yield what is wrong with variables of roles; those of the playbooks are checked by these themselves."""
+    for role, options in known.roles.items():
+        prefix = role.rpartition(".")[2] + "_"
+        yield from option_problems(role, {key: data[key] for key in data if key.startswith(prefix)}, options)
 
 
 def _command_problems(example: Example, known: Known) -> Iterator[str]:
