@@ -24,10 +24,8 @@ ROLE_KEYWORDS = {"role", "name", "tags", "when", "become", "vars"}
 Options = Mapping[str, Mapping[str, Any]]
 
 
-_VARIABLES = (
-    "docker_system_container_", "etcd_system_container_", "system_containers", "rolling_update_", "rollback_", "report_",
-)  # fmt: skip
-"""Begin of the names of variables that roles and playbooks of the collection have."""
+_PLAYBOOK_VARIABLES = ("system_containers", "rolling_update_", "rollback_", "report_")
+"""Begin of the names of variables that playbooks of the collection have; the playbooks check them themselves."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def check(example: Example, known: Known) -> tuple[list[str], list[dict[str, Any
             problems = _molecule_problems(data)
         elif set(data) == {"module_defaults"}:
             problems = _defaults_problems(data["module_defaults"], known)
-        elif all(key.startswith(_VARIABLES) for key in data):
+        elif all(key.startswith((*_PLAYBOOK_VARIABLES, *map(_prefix, known.roles))) for key in data):
             problems = _variable_problems(data, known)
         else:
             raise PageError(f"{example.where}: this kind of file is not known, so it cannot be checked")
@@ -68,10 +66,15 @@ def check(example: Example, known: Known) -> tuple[list[str], list[dict[str, Any
 
 
 def _variable_problems(data: Mapping[str, Any], known: Known) -> Iterator[str]:
-    """Yield what is wrong with variables of roles; those of the playbooks are checked by these themselves."""
     for role, options in known.roles.items():
-        prefix = role.rpartition(".")[2] + "_"
-        yield from option_problems(role, {key: data[key] for key in data if key.startswith(prefix)}, options)
+        given = {key: value for key, value in data.items() if key.startswith(_prefix(role))}
+        if given:
+            yield from option_problems(role, given, options)
+
+
+def _prefix(role: str) -> str:
+    """Return how the names of a role's variables begin."""
+    return role.rpartition(".")[2] + "_"
 
 
 def _command_problems(example: Example, known: Known) -> Iterator[str]:
@@ -100,8 +103,7 @@ def _role_problems(name: str, role: Any, variables: Mapping[str, Any], known: Kn
     if name not in known.roles:
         yield f"{name}: there is no such role"
         return
-    prefix = name.rpartition(".")[2] + "_"
-    given = {key: value for key, value in variables.items() if key.startswith(prefix)}
+    given = {key: value for key, value in variables.items() if key.startswith(_prefix(name))}
     if not isinstance(role, str):
         given |= {key: value for key, value in role.items() if key not in ROLE_KEYWORDS} | (role.get("vars") or {})
     yield from option_problems(name, given, known.roles[name])
