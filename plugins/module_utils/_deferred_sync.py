@@ -46,17 +46,17 @@ def make_mark(repository: str) -> None:
 class DeferredSync:
     """Syncs the repository's file system while a pull goes on, as a context manager; ``finish`` before refs are written.
 
-    The caller holds the repository's lock. Where ``each`` is true, each commit has to sync by itself: others write to
+    The caller holds the repository's lock. Where ``per_commit`` is true, each commit has to sync by itself: others write to
     the repository as well, or what refs name already is being mended.
     """
 
     def __init__(self, repository: RepositoryReader) -> None:
         self._path = repository.path
         self._ended = threading.Event()
-        self.each = _read_mark(self._path) is None or _has_partial_commit(self._path)
+        self.per_commit = _read_mark(self._path) is None or _has_partial_commit(self._path)
 
     def __enter__(self) -> DeferredSync:
-        if not self.each:
+        if not self.per_commit:
             _write_mark(self._path, _boot_id())
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._syncing = self._pool.submit(self._sync_on)
@@ -71,7 +71,7 @@ class DeferredSync:
         self._ended.set()
         self._syncing.result()
         sync_file_system(self._path)
-        if not self.each:
+        if not self.per_commit:
             _write_mark(self._path, "")
 
     def _sync_on(self) -> None:

@@ -20,7 +20,7 @@ from ._io import locked, set_folder_attributes, temporary_folder, write_file
 from ._ostree_reader import COMMIT, OWN_FOLDER, RepositoryReader, checked_commit, checked_ref
 from ._record import dataclass
 from ._runner import Completed, find_tool, run
-from ._tar_commit import ENVIRONMENT, TIMEOUT, TarCommit, no_space, stumbled
+from ._tar_commit import ATTEMPTS, ENVIRONMENT, TIMEOUT, TarCommit, no_space, stumbled
 
 MAX_METADATA_STRING = 100 * 1024
 """Bytes that one metadata value may have: Linux limits one argv string to 128 KiB."""
@@ -201,7 +201,7 @@ class Repository(RepositoryReader):
 
     def _ostree(self, command: str, *arguments: str, stdin: bytes | None = None) -> Completed:
         argv = ["ostree", command, f"--repo={self.path}", *arguments]
-        attempts = 3
+        attempts = ATTEMPTS
         while True:
             try:
                 return run(argv, timeout=TIMEOUT, stdin=stdin, env=ENVIRONMENT)

@@ -78,7 +78,7 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
         aside = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         sync = stack.enter_context(DeferredSync(repository))
         try:
-            image = aside.submit(_store_image, repository, proxy, remote, sync=sync.each)
+            image = aside.submit(_store_image, repository, proxy, remote, sync=sync.per_commit)
             config_bytes = _config_bytes(repository, proxy, remote)
             config = parse_config(config_bytes)
             check_layers(remote.manifest, config)
@@ -87,12 +87,12 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
             blobs = _share_layers(repository, missing)
             _check_space(repository, (layers[0] for layers in missing.values()))
             futures = [
-                pool.submit(import_layer, repository, proxy, layers[0], diff_id, sync=sync.each)
+                pool.submit(import_layer, repository, proxy, layers[0], diff_id, sync=sync.per_commit)
                 for diff_id, layers in missing.items()
             ]
             config_size = 0
             if stored_config(repository, remote.manifest.config) is None:
-                blobs[remote.manifest.config.ref] = _store_config(repository, config_bytes, sync=sync.each)
+                blobs[remote.manifest.config.ref] = _store_config(repository, config_bytes, sync=sync.per_commit)
                 config_size = len(config_bytes)
             pairs = list(zip(remote.manifest.layers, config.diff_ids))
             finished = [future.result() for future in as_completed(futures)]

@@ -69,12 +69,12 @@ class TarCommit:
 
     def __init__(self, argv: Sequence[str], repository: str) -> None:
         self._repository = repository
-        for _attempt in range(ATTEMPTS):
-            self._start(argv)
-            _wait_for_staging(self._process)
+        self._start(argv)
+        for _attempt in range(ATTEMPTS - 1):
             if self._process.poll() is None or not stumbled(self._last_line()):
                 break
             self.abort()
+            self._start(argv)
         widen_pipe(self._stdin())
 
     def _start(self, argv: Sequence[str]) -> None:
@@ -86,6 +86,7 @@ class TarCommit:
             stderr=self._stderr,
             env=command_environment(ENVIRONMENT),
         )
+        _wait_for_staging(self._process)
 
     def write(self, buffers: Sequence[bytes | memoryview]) -> None:
         """Write ``buffers``; ``StoreError`` with what ostree said when it takes no more."""

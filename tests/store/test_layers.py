@@ -15,7 +15,7 @@ import pytest
 from lab.image_builder import Image, build_image, store_blob, tag_manifest, tar_files
 from store.pulling import NAME, actions, assert_sound, checked_out, converge
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils import _pull
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _inflate, _pull
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SourceError, StoreError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import digest_of
@@ -134,3 +134,14 @@ def test_what_does_not_fit_is_not_fetched(
     build_image(tmp_path / "oci", layers=[BASE, TOP], tag="1", labels={"a": "b"})
     free(0)
     assert actions(converge(repository, NAME, refresh=True, source=image.reference)) == ["pull"]
+
+
+def test_gzip_without_a_faster_program(
+    repository: Repository, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_inflate, "_FASTER_THAN_ZLIB", ())
+    image = build_image(tmp_path / "oci", layers=[BASE, TOP], tag="1", compression="gzip")
+    outcome = converge(repository, source=image.reference)
+    assert outcome.stored is not None
+    commits = layer_commits(repository, outcome.stored.manifest)
+    assert checked_out(repository, commits, tmp_path / "root/out") == {"base": "b" * 5000, "top": "t" * 3000}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import stat
@@ -28,7 +29,10 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils im
     _pull,
     _stored_image,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
+    InvalidInputError,
+    StoreError,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._journal import (
     remove_journal,
@@ -407,6 +411,26 @@ def test_a_pull_that_has_not_named_its_layers_yet(
     pruning.join(60)
     assert [type(outcome).__name__ for outcome in outcomes] == ["ImageOutcome", "PruneOutcome"]
     assert converge(store.repository).plan.actions == ()
+    assert_sound(store.repository)
+
+
+def test_refs_that_cannot_be_listed(
+    store: WritableStore, layout: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they name must not be taken for what nothing names."""
+    converge(store.repository, source=layout({"file": "one"}))
+    before, scandir = commits(store), os.scandir
+
+    def fail(path: str) -> Any:
+        if str(path).endswith("refs/heads"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return scandir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", fail)
+        with pytest.raises(StoreError, match=r"refs .* cannot be listed: .*Input/output error"):
+            prune(store)
+    assert commits(store) == before
     assert_sound(store.repository)
 
 
