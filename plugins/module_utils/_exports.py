@@ -19,9 +19,6 @@ from ._template import FORCED, HOST_DEFAULTS, variables
 HOSTFS = "/exports/hostfs"
 """Directory of an image with what it puts on the host."""
 
-SMALL_TEXT = 16 * 1024
-"""Bytes that a file may have to be shown as text in a diff."""
-
 MANIFEST = "/exports/manifest.json of the image"
 
 
@@ -161,13 +158,3 @@ def digest_of(pieces: Iterable[bytes]) -> str:
     for piece in pieces:
         total.update(piece)
     return total.hexdigest()
-
-
-def small_text(content: bytes) -> str | None:
-    """Return the text of a file as a diff shows it, None when it is not UTF-8, not text, or not small."""
-    if len(content) > SMALL_TEXT or b"\0" in content:
-        return None
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None

@@ -21,9 +21,9 @@ from typing import BinaryIO
 
 from ._deployment import HostFile
 from ._errors import InvalidInputError, StoreError
-from ._exports import small_text
-from ._host_files import parents_of
 from ._models import HostFileState
+from ._parents import parents_of
+from ._small_text import small_text
 
 _SYSTEM_LINKS = {
     **{f"/{name}": f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")},

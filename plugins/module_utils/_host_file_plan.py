@@ -14,8 +14,8 @@ from ._actions import InstallHostFile, MakeHostDirectory
 from ._deployment import Deployment, HostFile
 from ._errors import InvalidInputError
 from ._host_file_changes import HostFileChanges
-from ._host_files import parents_of
 from ._models import HostFileState, Paths
+from ._parents import parents_of
 from ._record import dataclass
 
 Found = Mapping[str, "HostFileState | None"]

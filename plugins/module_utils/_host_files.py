@@ -17,6 +17,7 @@ from typing import Any
 from ._deployment import HostFile
 from ._errors import InvalidInputError
 from ._exports import HOSTFS, MANIFEST, ImageHostFile, checked_path, digest_of, is_template, places_of, renamed
+from ._parents import parents_of
 from ._template import variables
 from ._values import as_text
 
@@ -98,12 +99,6 @@ def atomic_host_files(checksums: Mapping[str, Any]) -> tuple[HostFile, ...]:
         for path, checksum in sorted(checksums.items())
         if path.startswith("/") and ".." not in path.split("/")
     )
-
-
-def parents_of(path: str) -> tuple[str, ...]:
-    """Return the directories that lead to an absolute path, the topmost first, without the root."""
-    names = path.split("/")[1:-1]
-    return tuple("/" + "/".join(names[: index + 1]) for index in range(len(names)))
 
 
 def _host_file(entry: ImageHostFile, path: str) -> HostFile:

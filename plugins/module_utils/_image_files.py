@@ -12,17 +12,16 @@ from collections.abc import Sequence
 from ._errors import InvalidInputError
 from ._exports import (
     HOSTFS,
-    SMALL_TEXT,
     ExportsManifest,
     ImageFiles,
     ImageHostFile,
     digest_of,
     is_template,
     parse_exports_manifest,
-    small_text,
 )
 from ._layer_tree import Placed, merge_layers
 from ._ostree_reader import RepositoryReader
+from ._small_text import SMALL_TEXT, small_text
 
 _MAX_TEMPLATE = 4 * 1024 * 1024
 

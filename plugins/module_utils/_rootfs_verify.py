@@ -24,11 +24,11 @@ from ._drift import Deviation, Verified
 from ._errors import InvalidInputError, StoreError, SystemContainerError
 from ._folder_attributes import FolderMerger
 from ._gvariant import Node, directory_mode, directory_xattrs
-from ._host_files import parents_of
 from ._io import read_state
 from ._layer_tree import merge_folder
 from ._oci_image import Manifest, StoredImage, parse_manifest
 from ._ostree_reader import RepositoryReader
+from ._parents import parents_of
 from ._stored_image import BLOB_REF, image_commits, layer_commits, stored_image
 from ._verify import FileHashes, find_damage, in_parallel, without_label, xattrs_of
 

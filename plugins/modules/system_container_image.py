@@ -156,6 +156,8 @@ dropped_entries:
   sample: 0
 """
 
+import ansible_collections.projectatomic.system_containers.plugins.module_utils._compile_once  # noqa: F401  isort: skip
+
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule

@@ -146,6 +146,8 @@ images:
       sample: null
 """
 
+import ansible_collections.projectatomic.system_containers.plugins.module_utils._compile_once  # noqa: F401  isort: skip
+
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule

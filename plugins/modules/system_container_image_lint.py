@@ -177,6 +177,8 @@ image:
     manifest_digest: "sha256:1f0d..."
 """
 
+import ansible_collections.projectatomic.system_containers.plugins.module_utils._compile_once  # noqa: F401  isort: skip
+
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule

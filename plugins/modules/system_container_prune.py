@@ -107,6 +107,8 @@ bytes_reclaimed:
   sample: 1458176
 """
 
+import ansible_collections.projectatomic.system_containers.plugins.module_utils._compile_once  # noqa: F401  isort: skip
+
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule

@@ -53,6 +53,8 @@ PURE = {
     "_mount_targets",
     "_mounts",
     "_obstacles",
+    "_parents",
+    "_small_text",
     "_oci_image",
     "_plan",
     "_plan_absent",
@@ -74,6 +76,7 @@ PURE = {
 }
 EFFECTS = {
     "_beneath",
+    "_compile_once",
     "_exec",
     "_image_users",
     "_deferred_sync",

@@ -17,22 +17,21 @@ from unit.plugins.module_utils.test_golden import CASES, document, host_entries,
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import MASK, HostFile
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import (
-    SMALL_TEXT,
     ExportsManifest,
     ImageHostFile,
     parse_exports_manifest,
     parse_renames,
     parse_templates,
-    small_text,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_files import (
     atomic_host_files,
     dropped_bits,
     host_files,
     named_in_vain,
-    parents_of,
     render_renames,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._parents import parents_of
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._small_text import SMALL_TEXT, small_text
 
 VALUES = {"NAME": "app", "CONF_DIRECTORY": "/etc", "PORT": 80, "PASSWORD": "s3cret"}
 MASKED = {**VALUES, "PASSWORD": MASK}
