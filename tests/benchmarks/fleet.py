@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,7 @@ class _Fleet:
     """Ten hosts and a registry that has the image in two versions."""
 
     def __init__(self, session: Session) -> None:
-        self.folder = session.folder / "fleet"
-        self.folder.mkdir()
+        self.folder = Path(tempfile.mkdtemp(prefix="fleet-", dir=session.folder))
         self.environment = {**base_env(), "ANSIBLE_FORKS": str(len(_HOSTS)), "ANSIBLE_HOST_KEY_CHECKING": "True"}
         for tag in ("one", "two"):
             build_image(self.folder / "app", layers=[tar_files(PROGRAM), tar_files(VERSIONS[tag])], tag=tag)

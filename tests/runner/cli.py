@@ -44,6 +44,7 @@ GROUPS = {"lint": ("ruff", "mypy", "shellcheck", "changelog", "docs", "site", "a
 # These end within seconds and are the likeliest to fail: they run before anything else.
 FIRST = ("ruff", "mypy", "shellcheck", "unit")
 HEARTBEAT = 30.0
+_LINES_AT_THE_END = 60
 
 
 class Display:
@@ -152,6 +153,9 @@ def sum_up(results: dict[str, Result], names: Sequence[str]) -> int:
     whole = total(everything)
     failed = [name for name, result in zip(names, everything) if not result.ok]
     print()
+    # Again, as what is kept of a long output is often its end.
+    for line in whole.problem.splitlines()[:_LINES_AT_THE_END]:
+        print(f"    {line}")
     if failed:
         print(f"FAILED: {', '.join(failed)} (output in {OUTPUT.relative_to(ROOT)}/)")
     for line in skip_lines(whole):

@@ -24,6 +24,8 @@ TARGETS = ROOT / "tests" / "integration" / "targets"
 AT_ONCE = 4
 TIMEOUT = 1200.0
 _LINES_OF_FAILED = 40
+_LENGTH_OF_LINE = 2000
+_FAILED = re.compile(r"^(fatal|failed): \[|^\[ERROR\]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,22 @@ def _run_target(context: Context, lab: Lab, target: Target, kept: list[str]) -> 
         kept.append(target.host)
     elif not lab.down(target.host):
         problem = problem or f"the host {target.host} did not go down"
-    # The last lines of this target, as those of others stand below them in the stage's log.
-    said = [f"| {line}" for line in process.tail(log, _LINES_OF_FAILED)] if problem else []
+    # What this target said, as the lines of others stand among its own in the stage's log.
+    said = [f"| {line}" for line in _what_failed(log)] if problem else []
     return verdict(ok=not problem, problem="\n".join([f"{target.name}: {problem} ({log.relative_to(ROOT)})", *said]))
+
+
+def _what_failed(log: Path) -> list[str]:
+    """Return the tasks that failed; without any, the last lines of the log."""
+    lines = failed_tasks(log.read_text(errors="replace")) if log.exists() else []
+    return lines[:_LINES_OF_FAILED] or process.tail(log, _LINES_OF_FAILED)
+
+
+def failed_tasks(output: str) -> list[str]:
+    """Return the lines of the tasks that failed in a playbook's output, long ones cut; not of those that were to be ignored."""
+    blocks = re.split(r"^(?=TASK \[|PLAY |RUNNING HANDLER )", output, flags=re.MULTILINE)
+    failed = [block for block in blocks if _FAILED.search(block) and "\n...ignoring" not in block]
+    return [line[:_LENGTH_OF_LINE] for block in failed for line in block.splitlines() if line.strip()]
 
 
 def _write_playbook(target: Target) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OPTIONAL_PREFIX = "optional:"
+_LENGTH_OF_PROBLEM = 300
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ def parse_junit(path: Path) -> Result:
 
 def _case_result(case: ET.Element) -> Result:
     name = "::".join(part for part in (case.get("classname"), case.get("name")) if part)
-    if case.find("failure") is not None or case.find("error") is not None:
-        return Result(failed=1)
+    for problem in (case.find("failure"), case.find("error")):
+        if problem is not None:
+            return failure(f"{name}: {problem.get('message', '').partition(chr(10))[0]}"[:_LENGTH_OF_PROBLEM])
     skipped = case.find("skipped")
     if skipped is None:
         return Result(passed=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from runner.results import Result, Skip, parse_junit, skip_lines, summary_line, total, verdict, with_exit_code
+from runner.results import Result, Skip, failure, parse_junit, skip_lines, summary_line, total, verdict, with_exit_code
 
 GOLDEN = Skip("golden", "optional: GOLDEN_DIR is not set")
 BAD = Skip("mount", "no time")
@@ -26,10 +26,10 @@ def write(folder: Path, cases: str) -> Path:
     ("cases", "expected"),
     [
         pytest.param('<testcase name="a"/><testcase name="b"/>', Result(passed=2), id="passed"),
-        pytest.param('<testcase name="a"><failure message="x"/></testcase>', Result(failed=1), id="failed"),
-        pytest.param('<testcase name="a"><error message="x"/></testcase>', Result(failed=1), id="error in a fixture"),
+        pytest.param('<testcase name="a"><failure message="x&#10;y"/></testcase>', failure("a: x"), id="failed"),
+        pytest.param('<testcase name="a"><error message="x"/></testcase>', failure("a: x"), id="error in a fixture"),
         pytest.param(
-            '<testcase name="a"><failure/><error/></testcase>', Result(failed=1), id="failed twice, counted once"
+            '<testcase name="a"><failure/><error/></testcase>', failure("a: "), id="failed twice, counted once"
         ),
         pytest.param(
             '<testcase classname="m" name="a"><skipped message="optional: no crun"/></testcase>',

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from runner.cli import STAGES, select, sum_up
 from runner.collection_link import NAME, NAMESPACE, link_collection
-from runner.integration import find_targets, host_name, playbook_problem
+from runner.integration import failed_tasks, find_targets, host_name, playbook_problem
 from runner.packaging import importer_verdict, stray_files
 from runner.project import lab_id
 from runner.results import Result, Skip, failure
@@ -32,6 +32,45 @@ RECAP = "PLAY RECAP ****\nt0-pull  : ok={ok}    changed=1    unreachable=0    fa
 )
 def test_playbook_problem(output: str, code: int, good: bool) -> None:
     assert (playbook_problem(output, code=code, host="t0-pull") == "") is good
+
+
+PLAYED = """\
+PLAY [Target] ****
+
+TASK [Look] ****
+ok: [t0-pull]
+
+TASK [It may fail] ****
+fatal: [t0-pull]: FAILED! => {"rc": 1}
+...ignoring
+
+TASK [It is right] ****
+fatal: [t0-pull]: FAILED! => {
+    "assertion": "a == b"
+}
+
+TASK [Clean up] ****
+ok: [t0-pull]
+
+PLAY RECAP ****
+t0-pull : ok=2 failed=1
+"""
+
+
+def test_failed_tasks() -> None:
+    assert failed_tasks(PLAYED) == [
+        "TASK [It is right] ****",
+        "fatal: [t0-pull]: FAILED! => {",
+        '    "assertion": "a == b"',
+        "}",
+    ]
+
+
+def test_failed_tasks_of_a_loop_are_cut() -> None:
+    output = f"TASK [Many] ****\nok: [a] => (item=1)\nfailed: [a] (item=2) => {'x' * 10000}\n"
+    lines = failed_tasks(output)
+    assert [line[:12] for line in lines] == ["TASK [Many] ", "ok: [a] => (", "failed: [a] "]
+    assert len(lines[2]) == 2000
 
 
 @pytest.mark.parametrize(
