@@ -87,7 +87,7 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
             blobs = _share_layers(repository, missing)
             _check_space(repository, (layers[0] for layers in missing.values()))
             futures = [
-                pool.submit(import_layer, repository, proxy, layers[0], diff_id, sync=sync.per_commit)
+                pool.submit(_import_and_store, repository, proxy, layers, diff_id, sync=sync.per_commit)
                 for diff_id, layers in missing.items()
             ]
             config_size = 0
@@ -96,8 +96,12 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
                 config_size = len(config_bytes)
             pairs = list(zip(remote.manifest.layers, config.diff_ids))
             finished = [future.result() for future in as_completed(futures)]
-            imported = place_lower_links(repository, pairs, finished, shared=blobs)
-            for stored in pool.map(lambda layer: _store_layer(repository, layer, missing[layer.diff_id]), imported):
+            imported = place_lower_links(repository, pairs, [layer for layer, _refs in finished], shared=blobs)
+            for _layer, stored in finished:
+                blobs.update(stored)
+            # What has hard links to lower layers could not be stored before those were there.
+            late = [layer for layer in imported if layer.placed_links]
+            for stored in pool.map(lambda layer: _store_layer(repository, layer, missing[layer.diff_id]), late):
                 blobs.update(stored)
             image_commit = image.result()
         except BaseException:
@@ -171,6 +175,14 @@ def _share_layers(repository: Repository, missing: dict[str, tuple[Descriptor, .
             metadata = {**repository.metadata(stored[diff_id]), "docker.size": str(layer.size)}
             refs[layer.ref] = repository.commit_tree_of(stored[diff_id], metadata=metadata)
     return refs
+
+
+def _import_and_store(
+    repository: Repository, proxy: ImageProxy, layers: Sequence[Descriptor], diff_id: str, *, sync: bool
+) -> tuple[ImportedLayer, dict[str, str]]:
+    """Import a layer and commit it for each of its blobs; return refs and commits, none when hard links to lower layers are missing."""
+    layer = import_layer(repository, proxy, layers[0], diff_id, sync=sync)
+    return layer, {} if layer.lower_links else _store_layer(repository, layer, layers)
 
 
 def _store_layer(repository: Repository, layer: ImportedLayer, descriptors: Sequence[Descriptor]) -> dict[str, str]:
