@@ -38,7 +38,8 @@ def up(lab: Lab, names: Sequence[str], *, packages: Sequence[str], seconds: floa
     registry.certificates(lab).mkdir(parents=True, exist_ok=True)
     for name in names:
         if name not in record.hosts:
-            record.hosts[name] = network.choose_host_number(record.hosts.values())
+            record.last_number = network.choose_host_number(record.hosts.values(), last=record.last_number)
+            record.hosts[name] = record.last_number
     save_record(lab, record)
     hosts = [host.find(lab, record, name) for name in dict.fromkeys(names)]
     for_all(hosts, lambda one: host.prepare(one, root, client_key))

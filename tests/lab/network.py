@@ -55,14 +55,17 @@ def choose_subnet(seed: str, used: Iterable[str]) -> str:
     raise LabError("no free subnet below 10.0.0.0/8 on this machine")
 
 
-def choose_host_number(used: Iterable[int]) -> int:
-    """Return the lowest free last byte for a host's address.
+def choose_host_number(used: Iterable[int], *, last: int) -> int:
+    """Return the last byte of a new host's address: the first free one after ``last``, which was given most recently.
+
+    So an address that has become free stays nobody's for long: who still asks for its host is not answered by another one.
 
     Raises:
         LabError: the lab is full.
     """
     taken = set(used)
-    for number in range(FIRST_HOST_NUMBER, LAST_HOST_NUMBER + 1):
+    numbers = range(FIRST_HOST_NUMBER, LAST_HOST_NUMBER + 1)
+    for number in sorted(numbers, key=lambda number: (number <= last, number)):
         if number not in taken:
             return number
     raise LabError("this lab has no room for another host")

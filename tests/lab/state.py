@@ -16,7 +16,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,7 @@ class Record:
     subnet: str = ""
     hosts: dict[str, int] = field(default_factory=dict)
     registry: dict[str, Any] = field(default_factory=dict)
+    last_number: int = 0
 
     def address(self, number: int) -> str:
         """Return the IPv4 address that ends in number.
@@ -150,14 +151,13 @@ def load_record(lab: Lab) -> Record:
         data = json.loads(lab.record_file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Record()
-    return Record(subnet=data["subnet"], hosts=data["hosts"], registry=data["registry"])
+    return Record(**data)
 
 
 def save_record(lab: Lab, record: Record) -> None:
     """Write the record of a lab, readable by root alone: it holds the registry's password."""
     lab.directory.mkdir(parents=True, exist_ok=True)
-    content = {"subnet": record.subnet, "hosts": record.hosts, "registry": record.registry}
-    write_file(lab.record_file, json.dumps(content, indent=2) + "\n", mode=0o600)
+    write_file(lab.record_file, json.dumps(asdict(record), indent=2) + "\n", mode=0o600)
 
 
 def write_file(path: Path, content: str, *, mode: int = 0o644) -> None:

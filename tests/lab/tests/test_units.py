@@ -113,10 +113,22 @@ def test_subnets_avoid_what_is_used_and_stay_the_same() -> None:
         network.choose_subnet("x", ["10.0.0.0/8"])
 
 
-def test_host_numbers_are_reused() -> None:
-    assert network.choose_host_number([10, 12]) == 11
+@pytest.mark.parametrize(
+    ("used", "last", "chosen"),
+    [
+        pytest.param([], 0, 10, id="the first host"),
+        pytest.param([10, 12], 12, 13, id="not the one that became free"),
+        pytest.param([10, 12], 11, 13, id="nor one that is taken"),
+        pytest.param([10, 12, 250], 250, 11, id="from the beginning again"),
+    ],
+)
+def test_host_numbers(used: list[int], last: int, chosen: int) -> None:
+    assert network.choose_host_number(used, last=last) == chosen
+
+
+def test_host_numbers_come_to_an_end() -> None:
     with pytest.raises(LabError, match="no room"):
-        network.choose_host_number(range(network.FIRST_HOST_NUMBER, network.LAST_HOST_NUMBER + 1))
+        network.choose_host_number(range(network.FIRST_HOST_NUMBER, network.LAST_HOST_NUMBER + 1), last=20)
 
 
 def test_deb822_sources() -> None:

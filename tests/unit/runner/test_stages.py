@@ -165,3 +165,10 @@ def test_select() -> None:
 def test_sum_up(capsys: pytest.CaptureFixture[str], results: dict[str, Result], code: int, last: str) -> None:
     assert sum_up(results, ["a", "b"]) == code
     assert capsys.readouterr().out.splitlines()[-1] == last
+
+
+def test_sum_up_says_what_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    sum_up({"a": failure("one\ntwo"), "b": failure("\n".join(["x"] * 1000))}, ["a", "b"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:4] == ["    one", "    two", "    x"]
+    assert len(lines) < 70
