@@ -10,7 +10,7 @@ Nothing here touches the host. Check mode and diff mode show a plan, a normal ru
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ._actions import (
@@ -35,7 +35,6 @@ from ._actions import (
     WriteFile,
 )
 from ._deployment import Deployment, GeneratedFile, Inputs
-from ._diff import render_diff, secrets_state, shown, summary, switched_files
 from ._drift import active_files, problems_of
 from ._host_file_changes import NO_HOST_FILES, HostFileChanges
 from ._info_file import info_file
@@ -88,6 +87,17 @@ def plan_container(
     host = _host_files(desired, observed, target)
     target = dataclasses.replace(target, host_files=host.host_files, created_directories=host.created_directories)
     changes = _decide(desired, observed, target, host)
+    actions = _container_actions(changes, observed, target)
+    diff = _diff(changes, observed, target, host, texts or {}) if actions else ()
+    return Plan(actions, diff, edited=host.edited)
+
+
+def _diff(
+    changes: _Changes, observed: Observed, target: Deployment, host: HostFileChanges, texts: Mapping[str, str]
+) -> tuple[dict[str, Any], ...]:
+    """Return what the actions change; most runs have none."""
+    from ._diff import render_diff, secrets_state, shown, summary, switched_files
+
     new, unit = changes.new, observed.own_unit
     after = summary(
         target,
@@ -100,14 +110,12 @@ def plan_container(
     damaged = () if new else changes.damaged
     written = switched_files(observed, target, damaged=damaged) if changes.replaced else {}
     written.update((file, shown(observed, file.path)) for file in damaged)
-    return Plan(
-        _container_actions(changes, observed, target),
-        (
-            *render_diff(observed, after, written=written, removed=changes.obsolete),
-            *_host_file_diff(host, observed, texts or {}),
-        ),
-        edited=host.edited,
-    )
+    files = render_diff(observed, after, written=written, removed=changes.obsolete)
+    if host is NO_HOST_FILES:
+        return files
+    from ._host_file_diff import host_file_diff
+
+    return (*files, *host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts=texts))
 
 
 def _host_files(desired: Desired, observed: Observed, target: Deployment) -> HostFileChanges:
@@ -127,14 +135,6 @@ def _host_files(desired: Desired, observed: Observed, target: Deployment) -> Hos
         interrupted=observed.journal is not None,
         leftovers=observed.host_leftovers,
     )
-
-
-def _host_file_diff(host: HostFileChanges, observed: Observed, texts: Mapping[str, str]) -> Iterable[dict[str, Any]]:
-    if host is NO_HOST_FILES:
-        return ()
-    from ._host_file_diff import host_file_diff
-
-    return host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts=texts)
 
 
 @dataclass(frozen=True)
@@ -256,6 +256,8 @@ def _slots(observed: Observed, target: Deployment) -> tuple[int, ...]:
 
 def plan_unrendered(desired: Desired, observed: Observed, *, image: str, inputs: Inputs) -> Plan:
     """Return what is known of a new deployment whose image is not stored yet: for check mode only."""
+    from ._diff import render_diff, secrets_state
+
     paths, running = observed.paths, observed.own_unit.running
     slot = choose_slot(observed, keep=desired.keep)
     directory = paths.slot(slot)

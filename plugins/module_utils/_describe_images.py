@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._errors import StoreError, SystemContainerError
 from ._exports import template_variables
@@ -18,6 +18,11 @@ from ._image_plan import Held, UsedImage, users_of
 from ._oci_image import RemoteImage, StoredImage
 from ._ostree_reader import RepositoryReader
 from ._stored_image import layer_commits, read_config, stored_image
+
+if TYPE_CHECKING:
+    from ._image_request import ImageRequest
+    from ._images import ImageOutcome
+    from ._pull import PullResult
 
 _BLOB_REF = re.compile(REF_PREFIX + r"[0-9a-f]{64}\Z")
 
@@ -116,3 +121,31 @@ def _describe_broken(
 
 def users_of_stored(stored: StoredImage, containers: Mapping[str, Sequence[UsedImage]]) -> list[str]:
     return users_of(stored.name, Held("present", stored.commit, stored), containers)
+
+
+def inspect_remote(request: ImageRequest) -> dict[str, Any]:
+    """Return what the source says of an image; nothing is stored."""
+    from ._image_proxy import ImageProxy
+    from ._pull import fetch_remote
+
+    with ImageProxy(request.source()) as proxy:
+        return describe_remote(str(request.name), fetch_remote(proxy))
+
+
+def describe_outcome(
+    repository: RepositoryReader, name: ImageName, outcome: ImageOutcome, containers: Mapping[str, Sequence[UsedImage]]
+) -> dict[str, Any]:
+    """Return the image after it was converged: as stored, or in check mode as its source has it."""
+    if outcome.stored is not None:
+        return describe_stored(repository, outcome.stored, used_by=users_of_stored(outcome.stored, containers))
+    return describe_remote(str(name), outcome.remote) if outcome.remote is not None else {}
+
+
+def describe_pull(result: PullResult | None) -> dict[str, int]:
+    """Return what a pull did, zeroes when there was none."""
+    return {
+        "bytes_downloaded": result.bytes_downloaded if result else 0,
+        "layers_pulled": result.layers_pulled if result else 0,
+        "layers_reused": result.layers_reused if result else 0,
+        "dropped_entries": result.dropped if result else 0,
+    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._errors import ImageNotFoundError, StoreError
 from ._image_actions import DiscardObjects, PullImage, TagImage
@@ -212,34 +212,3 @@ def remove_image(
             for ref in names:
                 store.delete_ref(ref)
     return plan
-
-
-def inspect_remote(request: ImageRequest) -> dict[str, Any]:
-    """Return what the source says of an image; nothing is stored."""
-    from ._describe_images import describe_remote
-    from ._image_proxy import ImageProxy
-    from ._pull import fetch_remote
-
-    with ImageProxy(request.source()) as proxy:
-        return describe_remote(str(request.name), fetch_remote(proxy))
-
-
-def describe_outcome(
-    repository: RepositoryReader, name: ImageName, outcome: ImageOutcome, containers: Mapping[str, Sequence[UsedImage]]
-) -> dict[str, Any]:
-    """Return the image after it was converged: as stored, or in check mode as its source has it."""
-    from ._describe_images import describe_remote, describe_stored, users_of_stored
-
-    if outcome.stored is not None:
-        return describe_stored(repository, outcome.stored, used_by=users_of_stored(outcome.stored, containers))
-    return describe_remote(str(name), outcome.remote) if outcome.remote is not None else {}
-
-
-def describe_pull(result: PullResult | None) -> dict[str, int]:
-    """Return what a pull did, zeroes when there was none."""
-    return {
-        "bytes_downloaded": result.bytes_downloaded if result else 0,
-        "layers_pulled": result.layers_pulled if result else 0,
-        "layers_reused": result.layers_reused if result else 0,
-        "dropped_entries": result.dropped if result else 0,
-    }

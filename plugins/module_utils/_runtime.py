@@ -99,31 +99,3 @@ def health(runtime: str, container: str, argv: Sequence[str], timeout: float) ->
         return str(exc)
     said = (done.error_text or done.text.strip())[-1000:]
     return None if done.rc == 0 else f"it ended with exit code {done.rc}" + (f": {said}" if said else "")
-
-
-def observe_runtime() -> dict[str, Any]:
-    """Return name, path and version of the host's runtime and what is known against it; all None when it has none."""
-    from ._runtime_versions import NOTE, known_vulnerabilities
-
-    nothing = dict.fromkeys(("name", "path", "version", "known_vulnerabilities", "note"))
-    for candidate in ("runc", "crun"):
-        try:
-            path = find_runtime(candidate)
-        except MissingToolError:
-            continue
-        name, version = _identity(path)
-        known = known_vulnerabilities(name or candidate, version)
-        return {
-            "name": name or candidate,
-            "path": path,
-            "version": version,
-            "known_vulnerabilities": known,
-            "note": NOTE if known else None,
-        }
-    return nothing
-
-
-def _identity(runtime: str) -> tuple[str | None, str | None]:
-    """Return the name and the version that a runtime reports, such as ``runc`` and ``1.1.5``."""
-    words = run([runtime, "--version"]).text.split()
-    return (words[0], words[2]) if len(words) > 2 else (None, None)

@@ -163,14 +163,16 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._argspec import PULL, PULL_RULES, STORE
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._describe_images import (
+    describe_outcome,
+    describe_pull,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SystemContainerError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_request import image_request
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_users import images_in_use
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import (
     converge_image,
     describe_damage,
-    describe_outcome,
-    describe_pull,
     remove_image,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store

@@ -400,7 +400,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._o
     observe_active_host_files,
     observe_containers,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._runtime import observe_runtime
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._runtime_info import observe_runtime
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import Store, locate_store
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store_sizes import store_sizes
 

@@ -17,7 +17,7 @@ from lab.image_builder import Image
 from lab.scripted_registry import Action, Corrupt, Cut, Reply, ScriptedRegistry, Slow, Stall, Status
 from store.sources import FILES, Host, add_document, add_index, as_docker, host, manifest_of, two_layers
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils import _images
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _describe_images
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     ImageNotFoundError,
     SourceError,
@@ -421,7 +421,7 @@ def test_the_manifest_alone_is_asked_of_the_source(host: Host, image: Image, reg
 
     defaults = {key: spec.get("default") for key, spec in _argspec.PULL.items()}
     parameters = {**defaults, "max_layer_size": 2**37, "validate_certs": False}
-    described = _images.inspect_remote(image_request(f"{registry.host}/app:1", parameters))
+    described = _describe_images.inspect_remote(image_request(f"{registry.host}/app:1", parameters))
     assert described["manifest_digest"] == image.manifest_digest
     assert registry.count("/blobs/") == 0
     assert not host.repository.exists()

@@ -113,6 +113,7 @@ EFFECTS = {
     "_rootfs_verify",
     "_runner",
     "_runtime",
+    "_runtime_info",
     "_skopeo_log",
     "_store",
     "_tar_commit",

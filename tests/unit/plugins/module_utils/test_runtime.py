@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finding a runtime, and what runc and crun know of a container, in folders of the test's own."""
+"""Finding a runtime, what is shown of it, and what runc and crun know of a container, in folders of the test's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils import _runtime
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _runtime, _runtime_info
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     MissingToolError,
@@ -113,7 +113,7 @@ def test_the_one_that_knows_a_container_deletes_it(states: Path, programs: Path)
 
 
 def test_observe(programs: Path) -> None:
-    found = _runtime.observe_runtime()
+    found = _runtime_info.observe_runtime()
     assert (found["name"], found["path"], found["version"]) == ("runc", str(programs / "1/runc"), "1.0.0")
     assert "CVE-2024-21626" in [item["id"] for item in found["known_vulnerabilities"]]
     assert "distributions" in found["note"]
@@ -121,10 +121,10 @@ def test_observe(programs: Path) -> None:
 
 def test_observe_crun_where_there_is_no_runc(programs: Path) -> None:
     (programs / "1/runc").unlink()
-    assert _runtime.observe_runtime()["name"] == "crun"
+    assert _runtime_info.observe_runtime()["name"] == "crun"
 
 
 def test_observe_nothing(programs: Path) -> None:
     (programs / "1/runc").unlink()
     (programs / "2/crun").unlink()
-    assert set(_runtime.observe_runtime().values()) == {None}
+    assert set(_runtime_info.observe_runtime().values()) == {None}
