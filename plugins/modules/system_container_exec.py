@@ -158,7 +158,7 @@ delta:
   sample: "0:00:00.100000"
 """
 
-import ansible_collections.projectatomic.system_containers.plugins.module_utils._compile_once  # pylint: disable=unused-import  # noqa: F401  isort: skip
+import ansible_collections.projectatomic.system_containers.plugins.module_utils._short_lived  # pylint: disable=unused-import  # noqa: F401  isort: skip
 
 import base64
 import binascii

@@ -156,7 +156,7 @@ dropped_entries:
   sample: 0
 """
 
-import ansible_collections.projectatomic.system_containers.plugins.module_utils._compile_once  # pylint: disable=unused-import  # noqa: F401  isort: skip
+import ansible_collections.projectatomic.system_containers.plugins.module_utils._short_lived  # pylint: disable=unused-import  # noqa: F401  isort: skip
 
 from typing import Any
 

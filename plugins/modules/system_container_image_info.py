@@ -146,7 +146,7 @@ images:
       sample: null
 """
 
-import ansible_collections.projectatomic.system_containers.plugins.module_utils._compile_once  # pylint: disable=unused-import  # noqa: F401  isort: skip
+import ansible_collections.projectatomic.system_containers.plugins.module_utils._short_lived  # pylint: disable=unused-import  # noqa: F401  isort: skip
 
 from typing import Any
 

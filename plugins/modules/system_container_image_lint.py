@@ -177,7 +177,7 @@ image:
     manifest_digest: "sha256:1f0d..."
 """
 
-import ansible_collections.projectatomic.system_containers.plugins.module_utils._compile_once  # pylint: disable=unused-import  # noqa: F401  isort: skip
+import ansible_collections.projectatomic.system_containers.plugins.module_utils._short_lived  # pylint: disable=unused-import  # noqa: F401  isort: skip
 
 from typing import Any
 

@@ -380,7 +380,7 @@ runtime:
       sample: "By upstream's version alone: distributions mend old versions without changing it, ask the one in use."
 """
 
-import ansible_collections.projectatomic.system_containers.plugins.module_utils._compile_once  # pylint: disable=unused-import  # noqa: F401  isort: skip
+import ansible_collections.projectatomic.system_containers.plugins.module_utils._short_lived  # pylint: disable=unused-import  # noqa: F401  isort: skip
 
 from collections.abc import Sequence
 from typing import Any

@@ -76,7 +76,7 @@ PURE = {
 }
 EFFECTS = {
     "_beneath",
-    "_compile_once",
+    "_short_lived",
     "_exec",
     "_image_users",
     "_deferred_sync",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of a zip file are compiled once, as Ansible's payload of a module is one; in a Python of its own."""
+"""Files of a zip file, as Ansible's payload of a module is one, are compiled once; no search for garbage at the end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 PLUGINS = Path(__file__).parents[4] / "plugins"
-COMPILE_ONCE = PLUGINS / "module_utils" / "_compile_once.py"
+SHORT_LIVED = PLUGINS / "module_utils" / "_short_lived.py"
 
 RUN = """
 import importlib, json, sys
 compiled = []
 sys.addaudithook(lambda event, args: compiled.append(args[1]) if event == "compile" else None)
 sys.path.insert(0, sys.argv[1])
-import compile_once
+import short_lived
 import package.one, package.two
 try:
     import package.broken
@@ -42,7 +42,7 @@ def payload(tmp_path: Path) -> Path:
     """A zip file with sources only."""
     path = tmp_path / "payload.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("compile_once.py", COMPILE_ONCE.read_text(encoding="utf-8"))
+        archive.writestr("short_lived.py", SHORT_LIVED.read_text(encoding="utf-8"))
         archive.writestr("package/__init__.py", "")
         archive.writestr("package/one.py", "VALUE = 'one'\n")
         archive.writestr("package/two.py", "from package import one\nVALUE = one.VALUE + 'two'\n")
@@ -62,7 +62,21 @@ def test_each_file_is_compiled_once(payload: Path) -> None:
 
 def test_python_without_it_is_left_as_it_is(payload: Path) -> None:
     script = "import zipimport; del zipimport._get_module_code; import runpy, sys; runpy.run_path(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", script, str(COMPILE_ONCE)], check=True)
+    subprocess.run([sys.executable, "-c", script, str(SHORT_LIVED)], check=True)
+
+
+def test_nothing_is_searched_for_garbage_at_the_end() -> None:
+    script = """
+import atexit, gc, runpy, sys
+class Cycle:
+    def __init__(self): self.itself = self
+    def __del__(self): print("found")
+if sys.argv[1:]: runpy.run_path(sys.argv[1])
+Cycle()
+"""
+    for arguments, found in (([], "found\n"), ([str(SHORT_LIVED)], "")):
+        argv = [sys.executable, "-c", script, *arguments]
+        assert subprocess.run(argv, check=True, capture_output=True, text=True).stdout == found
 
 
 @pytest.mark.parametrize("module", sorted((PLUGINS / "modules").glob("*.py")), ids=lambda path: path.stem)
@@ -71,4 +85,4 @@ def test_every_module_imports_it_first(module: Path) -> None:
     imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
     first = next(node for node in imports if not (isinstance(node, ast.ImportFrom) and node.module == "__future__"))
     assert isinstance(first, ast.Import)
-    assert first.names[0].name.endswith("._compile_once")
+    assert first.names[0].name.endswith("._short_lived")
