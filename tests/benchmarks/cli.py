@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    summaries = "\n".join(f"  {name:22}{description(name).splitlines()[0]}" for name in BENCHMARKS)
+    summaries = "\n".join(f"  {name:28}{description(name).splitlines()[0]}" for name in BENCHMARKS)
     parser = argparse.ArgumentParser(
         prog="benchmarks",
         description="Measure the collection beside other programs, as root on a quiet machine.",
