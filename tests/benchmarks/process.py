@@ -49,6 +49,11 @@ def measure(
                 _watch(processes[0].pid, watch)
             codes, cpu = _wait(processes)
             seconds = time.perf_counter() - started
+        except BaseException:  # whoever ends the benchmarks clears the folder that these still write to
+            for process in processes:
+                process.kill()
+                process.wait()
+            raise
         finally:
             for timer in timers:
                 timer.cancel()
