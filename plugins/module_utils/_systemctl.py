@@ -154,9 +154,12 @@ def forget_failure(unit: str) -> None:
 def journal_tail(unit: str, *, since: float) -> str:
     """Return the last journal lines of ``unit`` since a time (seconds since the epoch) for a message, or nothing."""
     argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}"]
+    # More than --unit finds: why a program could not be run is said by a process of systemd's own, which has often ended
+    # before the journal asks what unit it is of.
+    of_unit = [f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "_UID=0"]
     try:
         run(["journalctl", "--sync"], timeout=_SYNC_TIMEOUT, check=False)  # what was said last is on its way
-        done = run([*argv, f"--since=@{int(since)}", f"--unit={unit}"], check=False)
+        done = run([*argv, f"--since=@{int(since)}", *of_unit], check=False)
     except SystemContainerError:
         return ""
     text = done.text.strip()

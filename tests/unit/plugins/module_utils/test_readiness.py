@@ -50,7 +50,7 @@ class Host:
         self.commands.append(" ".join(argv[1:3]) if argv[0] == "systemctl" else argv[0])
         if argv[1] == self.refuses:
             raise CommandError("it failed", rc=1, stderr="bad unit file")
-        text = "no reason to live" if argv[0] == "journalctl" else self.state() + "\n" if argv[1] == "show" else ""
+        text = "no reason to live" if "UNIT=app.service" in argv else self.state() + "\n" if argv[1] == "show" else ""
         return Completed(0, text.encode(), b"")
 
     def state(self) -> str:
