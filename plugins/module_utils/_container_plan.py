@@ -88,11 +88,11 @@ def plan_container(
     target = dataclasses.replace(target, host_files=host.host_files, created_directories=host.created_directories)
     changes = _decide(desired, observed, target, host)
     actions = _container_actions(changes, observed, target)
-    diff = _diff(changes, observed, target, host, texts or {}) if actions else ()
+    diff = _diff_of(changes, observed, target, host, texts or {}) if actions else ()
     return Plan(actions, diff, edited=host.edited)
 
 
-def _diff(
+def _diff_of(
     changes: _Changes, observed: Observed, target: Deployment, host: HostFileChanges, texts: Mapping[str, str]
 ) -> tuple[dict[str, Any], ...]:
     """Return what the actions change; most runs have none."""

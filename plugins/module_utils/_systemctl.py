@@ -154,12 +154,13 @@ def forget_failure(unit: str) -> None:
 def journal_tail(unit: str, *, since: float) -> str:
     """Return the last journal lines of ``unit`` since a time (seconds since the epoch) for a message, or nothing."""
     argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}"]
-    # More than --unit finds: why a program could not be run is said by a process of systemd's own, which has often ended
-    # before the journal asks what unit it is of.
-    of_unit = [f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "_UID=0"]
+    # What --unit finds, and what any process of root's says of the unit: why a program could not be run comes from a child of
+    # systemd, which has often ended before the journal looks up the unit that it is of.
+    fields = (f"{field}={unit}" for field in ("UNIT", "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT"))
+    matches = [f"_SYSTEMD_UNIT={unit}", *(word for field in fields for word in ("+", field, "_UID=0"))]
     try:
         run(["journalctl", "--sync"], timeout=_SYNC_TIMEOUT, check=False)  # what was said last is on its way
-        done = run([*argv, f"--since=@{int(since)}", *of_unit], check=False)
+        done = run([*argv, f"--since=@{int(since)}", *matches], check=False)
     except SystemContainerError:
         return ""
     text = done.text.strip()

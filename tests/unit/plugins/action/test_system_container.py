@@ -56,11 +56,6 @@ def test_garbage_collection_after_an_error(action: ActionModule, monkeypatch: py
     assert gc.isenabled()
 
 
-def test_async_and_check_mode_as_of_any_module() -> None:
-    assert ActionModule._supports_async is NormalAction._supports_async is True
-    assert ActionModule._supports_check_mode is NormalAction._supports_check_mode is True
-
-
 def test_every_module_has_it() -> None:
     routed = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["plugin_routing"]["modules"]
     assert {*routed, "system_container"} == MODULES
