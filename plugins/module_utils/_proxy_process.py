@@ -129,16 +129,16 @@ class ProxyProcess:
         The turn of a request may come late, as the one before it may wait for the end of a stream: until then every
         byte of any stream is a sign of life.
         """
-        with self._lock:
+        with self._lock:  # all of it: a pause is announced once, to whichever thread asks first
             is_next = bool(self._pending) and self._pending[0] is future
-        alive = max(silent_since, self._replied, self._paused_until, 0.0 if is_next else self._heard)
-        left = alive + self.timeout - time.monotonic()
-        if left <= 0:
-            pause = self._log.announced_pause()
-            if pause > 0:
-                self._limited = True
-                self._paused_until = time.monotonic() + pause
-                left = pause + self.timeout
+            alive = max(silent_since, self._replied, self._paused_until, 0.0 if is_next else self._heard)
+            left = alive + self.timeout - time.monotonic()
+            if left <= 0:
+                pause = self._log.announced_pause()
+                if pause > 0:
+                    self._limited = True
+                    self._paused_until = time.monotonic() + pause
+                    left = pause + self.timeout
         return max(left, 0.0)
 
     def stalled(self) -> SourceError:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 
 _PAUSE = re.compile(rb"Too many requests to .*: sleeping for ([0-9.]+) seconds")
 _LAST = 64 * 1024
 
 
 class SkopeoLog:
-    """A file in memory for standard error. Its methods may be called from several threads."""
+    """A file in memory for standard error."""
 
     def __init__(self) -> None:
         self.descriptor = os.memfd_create("skopeo-log", os.MFD_CLOEXEC)
         self._seen = 0
-        self._lock = threading.Lock()
 
     @property
     def size(self) -> int:
@@ -33,10 +31,9 @@ class SkopeoLog:
         A registry that limits the rate (429) makes it wait, five requests long, for as long as the registry asks, at
         most 60 seconds each time, before it says anything on the socket.
         """
-        with self._lock:
-            new = os.pread(self.descriptor, max(0, self.size - self._seen), self._seen)
-            new = new[: new.rfind(b"\n") + 1]
-            self._seen += len(new)
+        new = os.pread(self.descriptor, max(0, self.size - self._seen), self._seen)
+        new = new[: new.rfind(b"\n") + 1]
+        self._seen += len(new)
         return max((float(seconds) for seconds in _PAUSE.findall(new)), default=0.0)
 
     def last_words(self) -> str:
