@@ -8,10 +8,14 @@ Blocks that begin with ```yaml, ```sh or ```console are examples: tasks, playboo
 the page, on one host, unless a comment, which readers do not see, says otherwise right before the block:
 
     <!-- skip: REASON -->            it does not run, and is checked instead (check.py); the reason is counted and printed
-    <!-- target: NAME -->            the integration target of that name runs it
+    <!-- target: NAME -->            the integration target or Molecule scenario of that name runs it
+    <!-- host: NAME -->              its commands run on that host, where the target has several
     <!-- controller -->              its commands run where Ansible does, in a folder with a file 'inventory'
     <!-- file: PATH -->              its text becomes a file of the host; for blocks of any kind
     <!-- controller-file: PATH -->   the same, in the folder where the controller's commands run
+
+At the top of a page, <!-- page-target: NAME --> names the target of all its examples. The plays have the heading above their example
+as a tag, so that a target can run the sections one by one.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import base64
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -29,8 +33,11 @@ EXAMPLES = ("yaml", "sh", "console")
 FOLDER = "/srv/examples"
 """Where commands run on the host, and where files of relative paths are."""
 
+_ON_CONTROLLER = {"delegate_to": "localhost", "run_once": True}
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+)(?P<language>[A-Za-z]*)[ ]*$")
-_COMMENT = re.compile(r"^ *<!-- *(?P<kind>skip|target|controller-file|controller|file)(?:: *(?P<text>.*?))? *-->$")
+_COMMENT = re.compile(r"^ *<!-- *(?P<kind>skip|target|host|controller-file|controller|file)(?:: *(?P<text>.*?))? *-->$")
+_PAGE_TARGET = re.compile(r"(?m)^<!-- *page-target: *(\S+) *-->$")
+_HEADING = re.compile(r"^#+ (?P<title>.+)$")
 
 
 class PageError(Exception):
@@ -39,7 +46,10 @@ class PageError(Exception):
 
 @dataclass(frozen=True)
 class Example:
-    """One block: where it is, what it is, and what the comment before it says (``kind`` is ``run`` without one)."""
+    """One block: where it is, what it is, and what the comment before it says (``kind`` is ``run`` without one).
+
+    ``target`` is the one that runs it, empty for the target that runs all others; ``section`` is the heading above it, as a tag.
+    """
 
     page: str
     line: int
@@ -47,6 +57,8 @@ class Example:
     text: str
     kind: str = "run"
     argument: str = ""
+    target: str = ""
+    section: str = ""
 
     @property
     def where(self) -> str:
@@ -59,7 +71,8 @@ def find_examples(page: str, text: str) -> list[Example]:
     found: list[Example] = []
     lines = text.splitlines()
     comment: re.Match[str] | None = None
-    number = 0
+    of_page = _PAGE_TARGET.search(text)
+    target, section, number = of_page[1] if of_page else "", "", 0
     while number < len(lines):
         fence = _FENCE.match(lines[number])
         if fence is None:
@@ -67,6 +80,8 @@ def find_examples(page: str, text: str) -> list[Example]:
             if comment is not None and (said or lines[number].strip()):
                 raise PageError(f"{page}:{number}: the comment stands before no block")
             comment = said or comment
+            heading = _HEADING.match(lines[number])
+            section = _tag(heading["title"]) if heading else section
             number += 1
             continue
         end = next((at for at in range(number + 1, len(lines)) if lines[at].strip() == fence["fence"]), None)
@@ -75,7 +90,7 @@ def find_examples(page: str, text: str) -> list[Example]:
         body = "".join(line[len(fence["indent"]) :] + "\n" for line in lines[number + 1 : end])
         kind, argument = (comment["kind"], comment["text"] or "") if comment else ("run", "")
         if fence["language"] in EXAMPLES or kind != "run":
-            found.append(_checked(Example(page, number + 1, fence["language"], body, kind, argument)))
+            found.append(_checked(Example(page, number + 1, fence["language"], body, kind, argument, target, section)))
         comment, number = None, end + 1
     if comment is not None:
         raise PageError(f"{page}: the last comment stands before no block")
@@ -83,24 +98,22 @@ def find_examples(page: str, text: str) -> list[Example]:
 
 
 def _checked(example: Example) -> Example:
-    needs_text = example.kind in ("skip", "target", "file", "controller-file")
+    needs_text = example.kind in ("skip", "target", "host", "file", "controller-file")
     if needs_text and not example.argument:
         raise PageError(f"{example.where}: '{example.kind}' needs a text, such as a reason or a path")
-    if example.kind == "controller" and example.language not in ("sh", "console"):
-        raise PageError(f"{example.where}: only commands can run on the controller")
-    return example
+    if example.kind in ("host", "controller") and example.language not in ("sh", "console"):
+        raise PageError(f"{example.where}: only commands can run on a host of the page, or on the controller")
+    return replace(example, kind="run", target=example.argument) if example.kind == "target" else example
+
+
+def _tag(title: str) -> str:
+    return "-".join(re.findall("[a-z0-9]+", title.lower()))
 
 
 def plays_of(examples: Sequence[Example], target: str = "") -> list[dict[str, Any]]:
     """Return the plays that do what the examples of a page say, in order: all that have no target, or those of one target."""
-    return [play for example in examples if _target_of(example) == target for play in plays_of_one(example)]
-
-
-def _target_of(example: Example) -> str | None:
-    """Return the name of the target that runs an example, empty for the one that runs all others, None for what does not run."""
-    if example.kind == "skip":
-        return None
-    return example.argument if example.kind == "target" else ""
+    runs = (example for example in examples if example.kind != "skip" and example.target == target)
+    return [play for example in runs for play in plays_of_one(example)]
 
 
 def plays_of_one(example: Example) -> Iterator[dict[str, Any]]:
@@ -110,7 +123,7 @@ def plays_of_one(example: Example) -> Iterator[dict[str, Any]]:
         yield _play(example, [_folder(posixpath.dirname(path)), _file(example, path)])
     elif example.kind == "controller-file":
         file = _file(example, "{{ examples_folder }}/" + example.argument)
-        yield _play(example, [{**file, "delegate_to": "localhost"}])
+        yield _play(example, [{**file, **_ON_CONTROLLER}])
     elif example.language == "yaml":
         yield from _yaml_plays(example)
     else:
@@ -120,7 +133,14 @@ def plays_of_one(example: Example) -> Iterator[dict[str, Any]]:
 def _play(example: Example, tasks: Sequence[Any]) -> dict[str, Any]:
     # The facts of a host take a second, and few examples ask for them.
     facts = "ansible_facts" in example.text
-    return {"name": example.where, "hosts": "all", "gather_facts": facts, "tasks": list(tasks)}
+    hosts = example.argument if example.kind == "host" else "all"
+    return {
+        "name": example.where,
+        "hosts": hosts,
+        "gather_facts": facts,
+        "tags": [example.section],
+        "tasks": list(tasks),
+    }
 
 
 def _yaml_plays(example: Example) -> Iterator[dict[str, Any]]:
@@ -136,7 +156,8 @@ def _yaml_plays(example: Example) -> Iterator[dict[str, Any]]:
     for item in data:
         # Groups are the reader's own: here they are the one host.
         hosts = {} if _imports(item) else {"hosts": "all"}
-        yield {**item, **hosts, "name": f"{example.where} {item.get('name', '')}".strip()}
+        tags = [example.section, *item.get("tags", [])]
+        yield {**item, **hosts, "tags": tags, "name": f"{example.where} {item.get('name', '')}".strip()}
 
 
 def _imports(item: dict[str, Any]) -> bool:
@@ -154,15 +175,20 @@ def _commands(example: Example) -> dict[str, Any]:
             "chdir": folder,
         },
     }
-    return {**task, "delegate_to": "localhost"} if controller else task
+    return {**task, **_ON_CONTROLLER} if controller else task
 
 
 def commands_of(example: Example) -> list[str]:
-    """Return the lines of an example that are commands: all, or of a console's those after a prompt."""
+    """Return the lines of an example that are commands: all, or of a console's those after a prompt, and those that go on."""
     lines = example.text.splitlines()
     if example.language != "console":
         return lines
-    found = [line[2:] for line in lines if line.startswith(("# ", "$ "))]
+    found: list[str] = []
+    for line in lines:
+        if found and found[-1].endswith("\\"):
+            found.append(line)
+        elif line.startswith(("# ", "$ ")):
+            found.append(line[2:])
     if not found:
         raise PageError(f"{example.where}: no line begins with '# ' or '$ '")
     return found
@@ -186,7 +212,7 @@ def _literal(text: str) -> str:
 def summary(examples: Sequence[Example]) -> list[str]:
     """Return how many run, here and in other targets, and which are checked alone, one line each."""
     checked = [example for example in examples if example.kind == "skip"]
-    elsewhere = [example for example in examples if example.kind == "target"]
+    elsewhere = [example for example in examples if example.kind != "skip" and example.target]
     here = len(examples) - len(checked) - len(elsewhere)
     lines = [f"{here} examples run, {len(elsewhere)} in other targets, {len(checked)} are checked alone"]
     return lines + [f"checked alone {example.where}: {example.argument}" for example in checked]

@@ -22,6 +22,7 @@ from documented.examples import Example, commands_of
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE = (sys.executable, "-m", "ansible")
 TARGETS = ROOT / "tests" / "integration" / "targets"
+SCENARIOS = ROOT / "extensions" / "molecule"
 
 
 def find_known() -> Known:
@@ -48,9 +49,10 @@ def find_known() -> Known:
 
 
 def runs_examples(target: str) -> bool:
-    """Tell whether an integration target runs examples of pages: its tasks ask for them, or read a page."""
-    tasks = [path.read_text(encoding="utf-8") for path in TARGETS.glob(f"{target}/tasks/*.yml")]
-    return any("setup_documented_examples" in text or "/docs/" in text for text in tasks)
+    """Tell whether an integration target or a Molecule scenario runs examples of pages: it asks for them, or reads a page."""
+    paths = [*TARGETS.glob(f"{target}/tasks/*.yml"), *SCENARIOS.glob(f"{target}/tasks/*.yml")]
+    tasks = [path.read_text(encoding="utf-8") for path in paths]
+    return any("documented" in text or "/docs/" in text for text in tasks)
 
 
 def syntax_problems(plays: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:

@@ -27,26 +27,32 @@ def plays(text: str) -> list[dict[str, Any]]:
 def test_blocks_are_found_with_their_lines() -> None:
     text = "# Title\n\n```yaml\n- a:\n```\n\n```text\nno\n```\n\n1. one\n   ```sh\n   true\n   ```\n"
     assert find_examples("page.md", text) == [
-        Example("page.md", 3, "yaml", "- a:\n"),
-        Example("page.md", 12, "sh", "true\n"),
+        Example("page.md", 3, "yaml", "- a:\n", section="title"),
+        Example("page.md", 12, "sh", "true\n", section="title"),
     ]
 
 
 def test_tasks_become_a_play() -> None:
-    (play,) = plays("```yaml\n- ansible.builtin.ping:\n```\n")
+    (play,) = plays("## Ping all\n```yaml\n- ansible.builtin.ping:\n```\n")
     assert play == {
-        "name": "page.md:1",
+        "name": "page.md:2",
         "hosts": "all",
         "gather_facts": False,
+        "tags": ["ping-all"],
         "tasks": [{"ansible.builtin.ping": None}],
     }
 
 
 def test_a_playbook_stays_one_on_the_one_host() -> None:
-    (play,) = plays("```yaml\n- name: Mine\n  hosts: web\n  serial: 1\n  tasks: []\n```\n")
-    assert play == {"name": "page.md:1 Mine", "hosts": "all", "serial": 1, "tasks": []}
+    (play,) = plays("```yaml\n- name: Mine\n  hosts: web\n  serial: 1\n  tags: [x]\n  tasks: []\n```\n")
+    assert play == {"name": "page.md:1 Mine", "hosts": "all", "serial": 1, "tags": ["", "x"], "tasks": []}
     (play,) = plays("```yaml\n- ansible.builtin.import_playbook: a.b.c\n  vars: {x: 1}\n```\n")
-    assert play == {"name": "page.md:1", "ansible.builtin.import_playbook": "a.b.c", "vars": {"x": 1}}
+    assert play == {
+        "name": "page.md:1",
+        "ansible.builtin.import_playbook": "a.b.c",
+        "tags": [""],
+        "vars": {"x": 1},
+    }
 
 
 def test_commands() -> None:
@@ -56,6 +62,9 @@ def test_commands() -> None:
     (play,) = plays("<!-- controller -->\n```console\n$ first\noutput\n# second\n```\n")
     assert decoded(play) == "set -eu\nfirst\nsecond"
     assert play["tasks"][0]["delegate_to"] == "localhost"
+    assert play["tasks"][0]["run_once"] is True
+    (play,) = plays("```console\n# first \\\n    goes on\noutput\n# second\n```\n")
+    assert decoded(play) == "set -eu\nfirst \\\n    goes on\nsecond"
 
 
 def test_files() -> None:
@@ -93,9 +102,20 @@ def test_a_target_runs_its_own_examples() -> None:
     assert summary(examples)[0] == "1 examples run, 1 in other targets, 1 are checked alone"
 
 
+def test_a_page_of_one_target_with_several_hosts() -> None:
+    text = "<!-- page-target: fleet -->\n## One\n<!-- host: web1 -->\n```sh\nfirst\n```\n### Two\n```sh\nsecond\n```\n"
+    examples = find_examples("page.md", text)
+    assert plays_of(examples) == []
+    assert [(play["hosts"], play["tags"], decoded(play)) for play in plays_of(examples, "fleet")] == [
+        ("web1", ["one"], "set -eu\nfirst"),
+        ("all", ["two"], "set -eu\nsecond"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("<!-- host: web1 -->\n```yaml\n```\n", "only commands"),
         ("<!-- target: -->\n```sh\n```\n", "needs a text"),
         ("<!-- skip: -->\n```sh\n```\n", "needs a text"),
         ("<!-- skip -->\n```sh\n```\n", "needs a text"),
