@@ -122,8 +122,9 @@ def plays_of_one(example: Example) -> Iterator[dict[str, Any]]:
         path = posixpath.join(FOLDER, example.argument)
         yield _play(example, [_folder(posixpath.dirname(path)), _file(example, path)])
     elif example.kind == "controller-file":
-        file = _file(example, "{{ examples_folder }}/" + example.argument)
-        yield _play(example, [{**file, **_ON_CONTROLLER}])
+        path = "{{ examples_folder }}/" + example.argument
+        tasks = [_folder(posixpath.dirname(path)), _file(example, path)]
+        yield _play(example, [{**task, **_ON_CONTROLLER} for task in tasks])
     elif example.language == "yaml":
         yield from _yaml_plays(example)
     else:

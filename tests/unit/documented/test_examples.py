@@ -85,10 +85,11 @@ def test_what_is_skipped_is_counted_with_its_reason() -> None:
 
 
 def test_files_of_the_controller() -> None:
-    (play,) = plays("<!-- controller-file: site.yml -->\n```yaml\na: 1\n```\n")
-    (file,) = play["tasks"]
-    assert file["ansible.builtin.copy"]["dest"] == "{{ examples_folder }}/site.yml"
-    assert file["delegate_to"] == "localhost"
+    (play,) = plays("<!-- controller-file: group_vars/web.yml -->\n```yaml\na: 1\n```\n")
+    folder, file = play["tasks"]
+    assert folder["ansible.builtin.file"]["path"] == "{{ examples_folder }}/group_vars"
+    assert file["ansible.builtin.copy"]["dest"] == "{{ examples_folder }}/group_vars/web.yml"
+    assert folder["delegate_to"] == file["delegate_to"] == "localhost"
 
 
 def test_a_target_runs_its_own_examples() -> None:
