@@ -23,7 +23,7 @@ from documented.check import check
 from documented.examples import Example, find_examples, plays_of, summary
 from documented.known import ROOT, find_known, runs_examples, shell_problems, syntax_problems
 
-PAGES = ("README.md", "docs/*.md", "roles/*/README.md")
+PAGES = ("README.md", "roles/*/README.md", "docs/*.md")
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     folder, (target, replacements) = Path(sys.argv[1]), (sys.argv[2:] + ["", "{}"][len(sys.argv[2:]) :])
     folder.mkdir(parents=True, exist_ok=True)
     playbooks, sections, examples = [], list[str](), []
-    for path in sorted(path for pattern in PAGES for path in ROOT.glob(pattern)):
+    for path in [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))]:
         page = path.relative_to(ROOT).as_posix()
         found = find_examples(page, path.read_text(encoding="utf-8"))
         examples += found

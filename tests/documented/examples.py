@@ -8,7 +8,7 @@ Blocks that begin with ```yaml, ```sh or ```console are examples: tasks, playboo
 the page, on one host, unless a comment, which readers do not see, says otherwise right before the block:
 
     <!-- skip: REASON -->            it does not run, and is checked instead (check.py); the reason is counted and printed
-    <!-- target: NAME -->            the integration target or Molecule scenario of that name runs it
+    <!-- target: NAME -->            the integration target or Molecule scenario of that name runs it; NAME may be followed by 'controller'
     <!-- host: NAME -->              its commands run on that host, where the target has several
     <!-- controller -->              its commands run where Ansible does, in a folder with a file 'inventory'
     <!-- file: PATH -->              its text becomes a file of the host; for blocks of any kind
@@ -98,12 +98,17 @@ def find_examples(page: str, text: str) -> list[Example]:
 
 
 def _checked(example: Example) -> Example:
-    needs_text = example.kind in ("skip", "target", "host", "file", "controller-file")
+    if example.kind == "target":
+        target, _space, kind = example.argument.partition(" ")
+        example = replace(example, kind=kind or "run", argument="", target=target)
+        if not target or kind not in ("", "controller"):
+            raise PageError(f"{example.where}: 'target' needs a text: a name, and perhaps 'controller'")
+    needs_text = example.kind in ("skip", "host", "file", "controller-file")
     if needs_text and not example.argument:
         raise PageError(f"{example.where}: '{example.kind}' needs a text, such as a reason or a path")
     if example.kind in ("host", "controller") and example.language not in ("sh", "console"):
         raise PageError(f"{example.where}: only commands can run on a host of the page, or on the controller")
-    return replace(example, kind="run", target=example.argument) if example.kind == "target" else example
+    return example
 
 
 def _tag(title: str) -> str:

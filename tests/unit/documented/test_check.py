@@ -120,5 +120,6 @@ def test_what_there_is() -> None:
     assert {"demo", "test"} <= known.make
     assert runs_examples("docker_system_container")
     assert runs_examples("system_container_image_sources")
+    assert runs_examples("etcd_cluster")  # a Molecule scenario
     assert not runs_examples("system_container_prune")
     assert not runs_examples("no_such_target")

@@ -101,6 +101,8 @@ def test_a_target_runs_its_own_examples() -> None:
         [],
     ]
     assert summary(examples)[0] == "1 examples run, 1 in other targets, 1 are checked alone"
+    (play,) = plays_of(find_examples("page.md", "<!-- target: one controller -->\n```sh\nfirst\n```\n"), "one")
+    assert play["tasks"][0]["delegate_to"] == "localhost"
 
 
 def test_a_page_of_one_target_with_several_hosts() -> None:
@@ -118,6 +120,8 @@ def test_a_page_of_one_target_with_several_hosts() -> None:
     [
         ("<!-- host: web1 -->\n```yaml\n```\n", "only commands"),
         ("<!-- target: -->\n```sh\n```\n", "needs a text"),
+        ("<!-- target: one host -->\n```sh\n```\n", "needs a text"),
+        ("<!-- target: one controller -->\n```yaml\n```\n", "only commands"),
         ("<!-- skip: -->\n```sh\n```\n", "needs a text"),
         ("<!-- skip -->\n```sh\n```\n", "needs a text"),
         ("<!-- skip: x -->\ntext\n```sh\n```\n", "no block"),
