@@ -2,16 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write a playbook for each page: python -m documented OUTPUT_FOLDER [TARGET [REPLACEMENTS]].
+"""Write a playbook for each page: python -m documented OUTPUT_FOLDER [--target TARGET] [--replace JSON].
 
 The names of the playbooks, the tags of their sections in order and a summary are printed as JSON.
 
 Without a target these are the examples that no target names; and those that do not run are checked. What is wrong with them ends it.
-REPLACEMENTS is a JSON object: texts that are the reader's own, such as addresses, and what stands there instead.
+What is replaced, a JSON object, are texts that are the reader's own, such as addresses, and what stands there instead.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import sys
@@ -23,28 +24,35 @@ from documented.check import check
 from documented.examples import Example, find_examples, plays_of, summary
 from documented.known import ROOT, find_known, runs_examples, shell_problems, syntax_problems
 
-PAGES = ("README.md", "roles/*/README.md", "docs/*.md")
+PAGES = ("README.md", "docs/*.md", "roles/*/README.md")
 
 
 def main() -> None:
     """Write the playbooks."""
-    folder, (target, replacements) = Path(sys.argv[1]), (sys.argv[2:] + ["", "{}"][len(sys.argv[2:]) :])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--target", default="")
+    parser.add_argument("--replace", type=json.loads, default={})
+    arguments = parser.parse_args()
+    folder, target = arguments.folder, arguments.target
     folder.mkdir(parents=True, exist_ok=True)
     playbooks, sections, examples = [], list[str](), []
-    for path in [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))]:
+    for path in sorted(path for pattern in PAGES for path in ROOT.glob(pattern)):
         page = path.relative_to(ROOT).as_posix()
         found = find_examples(page, path.read_text(encoding="utf-8"))
         examples += found
-        plays = plays_of([replaced(example, json.loads(replacements)) for example in found], target)
+        plays = plays_of([replaced(example, arguments.replace) for example in found], target)
         if plays:
             name = page.replace("/", "-").removesuffix(".md") + ".yml"
             folder.joinpath(name).write_text(json.dumps(plays, indent=1), encoding="utf-8")
             playbooks.append(name)
             sections += dict.fromkeys(play["tags"][0] for play in plays)
     problems = [] if target else find_problems(examples, folder)
+    texts = "".join(example.text for example in examples if example.target == target)
+    problems += [f"nothing to replace: {text}" for text in arguments.replace if text not in texts]
     if problems:
         sys.exit("\n".join(problems))
-    print(json.dumps({"playbooks": playbooks, "sections": sections, "summary": summary(examples)}))
+    print(json.dumps({"playbooks": playbooks, "sections": sections, "summary": summary(examples, target)}))
 
 
 def replaced(example: Example, replacements: Mapping[str, str]) -> Example:

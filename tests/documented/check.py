@@ -52,10 +52,6 @@ def check(example: Example, known: Known) -> tuple[list[str], list[dict[str, Any
     if isinstance(data, Mapping):
         if "plugin" in data:
             problems = _inventory_problems(data, known)
-        elif "driver" in data:
-            problems = _molecule_problems(data)
-        elif set(data) == {"module_defaults"}:
-            problems = _defaults_problems(data["module_defaults"], known)
         elif all(key.startswith((*_PLAYBOOK_VARIABLES, *map(_prefix, known.roles))) for key in data):
             problems = _variable_problems(data, known)
         else:
@@ -136,12 +132,6 @@ def _inventory_problems(config: Mapping[str, Any], known: Known) -> Iterator[str
         yield from option_problems(config["plugin"], config, known.inventories[config["plugin"]])
     else:
         yield f"{config['plugin']}: there is no such inventory plugin"
-
-
-def _molecule_problems(config: Any) -> Iterator[str]:
-    from molecule.model.schema_v3 import validate
-
-    yield from (str(problem) for problem in validate(config))
 
 
 def option_problems(name: str, given: Mapping[str, Any], options: Options) -> Iterator[str]:

@@ -36,6 +36,7 @@ FOLDER = "/srv/examples"
 _ON_CONTROLLER = {"delegate_to": "localhost", "run_once": True}
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+)(?P<language>[A-Za-z]*)[ ]*$")
 _COMMENT = re.compile(r"^ *<!-- *(?P<kind>skip|target|host|controller-file|controller|file)(?:: *(?P<text>.*?))? *-->$")
+_ANY_COMMENT = re.compile(r"^ *<!--.*-->$")
 _PAGE_TARGET = re.compile(r"(?m)^<!-- *page-target: *(\S+) *-->$")
 _HEADING = re.compile(r"^#+ (?P<title>.+)$")
 
@@ -73,15 +74,22 @@ def find_examples(page: str, text: str) -> list[Example]:
     comment: re.Match[str] | None = None
     of_page = _PAGE_TARGET.search(text)
     target, section, number = of_page[1] if of_page else "", "", 0
+    sections: set[str] = set()
     while number < len(lines):
         fence = _FENCE.match(lines[number])
         if fence is None:
             said = _COMMENT.match(lines[number])
             if comment is not None and (said or lines[number].strip()):
                 raise PageError(f"{page}:{number}: the comment stands before no block")
+            if said is None and _ANY_COMMENT.match(lines[number]) and not _PAGE_TARGET.match(lines[number]):
+                raise PageError(f"{page}:{number + 1}: no such comment is known")
             comment = said or comment
             heading = _HEADING.match(lines[number])
-            section = _tag(heading["title"]) if heading else section
+            if heading:
+                section = _tag(heading["title"])
+                if target and section in sections:
+                    raise PageError(f"{page}:{number + 1}: a second section '{section}', so neither can run by itself")
+                sections.add(section)
             number += 1
             continue
         end = next((at for at in range(number + 1, len(lines)) if lines[at].strip() == fence["fence"]), None)
@@ -162,7 +170,8 @@ def _yaml_plays(example: Example) -> Iterator[dict[str, Any]]:
     for item in data:
         # Groups are the reader's own: here they are the one host.
         hosts = {} if _imports(item) else {"hosts": "all"}
-        tags = [example.section, *item.get("tags", [])]
+        own = item.get("tags", [])
+        tags = [example.section, *([own] if isinstance(own, str) else own)]
         yield {**item, **hosts, "tags": tags, "name": f"{example.where} {item.get('name', '')}".strip()}
 
 
@@ -215,10 +224,10 @@ def _literal(text: str) -> str:
     return "{{ '" + base64.b64encode(text.encode()).decode() + "' | b64decode }}"
 
 
-def summary(examples: Sequence[Example]) -> list[str]:
-    """Return how many run, here and in other targets, and which are checked alone, one line each."""
+def summary(examples: Sequence[Example], target: str = "") -> list[str]:
+    """Return how many run, in this target and in others, and which are checked alone, one line each."""
     checked = [example for example in examples if example.kind == "skip"]
-    elsewhere = [example for example in examples if example.kind != "skip" and example.target]
+    elsewhere = [example for example in examples if example.kind != "skip" and example.target != target]
     here = len(examples) - len(checked) - len(elsewhere)
     lines = [f"{here} examples run, {len(elsewhere)} in other targets, {len(checked)} are checked alone"]
     return lines + [f"checked alone {example.where}: {example.argument}" for example in checked]

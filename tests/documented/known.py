@@ -52,7 +52,8 @@ def runs_examples(target: str) -> bool:
     """Tell whether an integration target or a Molecule scenario runs examples of pages: it asks for them, or reads a page."""
     paths = [*TARGETS.glob(f"{target}/tasks/*.yml"), *SCENARIOS.glob(f"{target}/*.yml")]
     tasks = [path.read_text(encoding="utf-8") for path in paths]
-    return any("documented" in text or "/docs/" in text for text in tasks)
+    asks = f"setup_documented_examples_target: {target}\n"
+    return any(asks in text or "/docs/" in text for text in tasks)
 
 
 def syntax_problems(plays: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:

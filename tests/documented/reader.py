@@ -24,10 +24,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.forward_proxy import ForwardProxy
-from lab.registry import FIRST_PORT, START_SECONDS, free_port
+from lab.registry import START_SECONDS
 from lab.state import Lab, lab_id
 
 NAME = "registry.example.com"
+ATTEMPTS = 5
 
 
 def main() -> None:
@@ -46,22 +47,57 @@ def reachable_registry(lab: Lab) -> Iterator[dict[str, str]]:
     with contextlib.ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory()))
         certificate = _make_certificate(folder)
-        address = f"127.0.0.1:{free_port('127.0.0.1', FIRST_PORT)}"
-        configuration = {
-            "version": "0.1",
-            "storage": {"filesystem": {"rootdirectory": str(lab.directory / "registry" / "plain" / "data")}},
-            "http": {"addr": address, "tls": {"certificate": str(certificate), "key": str(folder / "key.pem")}},
-        }
-        (folder / "config.yml").write_text(json.dumps(configuration), encoding="utf-8")
-        # It ends with this process, however that ends.
-        argv = ["setpriv", "--pdeathsig=KILL", "docker-registry", "serve", str(folder / "config.yml")]
-        log = cleanup.enter_context((folder / "log").open("wb"))
-        registry = cleanup.enter_context(subprocess.Popen(argv, stdout=log, stderr=log))
+        for _attempt in range(ATTEMPTS):
+            address = _free_address()
+            registry = _start_registry(lab, folder, certificate, address)
+            if _answers(registry, address, certificate):
+                break
+            registry.kill()
+            registry.wait()
+        else:
+            raise RuntimeError(f"the registry does not answer: {(folder / 'log').read_text()[-500:]}")
+        cleanup.callback(registry.wait)
         cleanup.callback(registry.kill)
-        _wait_until_ready(address, folder / "log")
-        proxy = cleanup.enter_context(ForwardProxy({NAME: address}))
+        proxy = cleanup.enter_context(ForwardProxy({NAME: address})).url
         trusted = _trusted(certificate, folder)
-        yield {"HTTPS_PROXY": proxy.url, "REQUESTS_CA_BUNDLE": trusted, "SSL_CERT_FILE": trusted}
+        # Python prefers the names in small letters.
+        proxies = {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": "", "no_proxy": ""}
+        yield {**proxies, "REQUESTS_CA_BUNDLE": trusted, "SSL_CERT_FILE": trusted}
+
+
+def _free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _start_registry(lab: Lab, folder: Path, certificate: Path, address: str) -> subprocess.Popen[bytes]:
+    configuration = {
+        "version": "0.1",
+        "storage": {"filesystem": {"rootdirectory": str(lab.directory / "registry" / "plain" / "data")}},
+        "http": {"addr": address, "tls": {"certificate": str(certificate), "key": str(folder / "key.pem")}},
+    }
+    (folder / "config.yml").write_text(json.dumps(configuration), encoding="utf-8")
+    # It ends with this process, however that ends.
+    argv = ["setpriv", "--pdeathsig=KILL", "docker-registry", "serve", str(folder / "config.yml")]
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(argv, stdout=log, stderr=log)
+
+
+def _answers(registry: subprocess.Popen[bytes], address: str, certificate: Path) -> bool:
+    """Wait for the registry; it is no other's that has taken the port meanwhile, as that has another certificate."""
+    host, _colon, port = address.partition(":")
+    context = ssl.create_default_context(cafile=str(certificate))
+    deadline = time.monotonic() + START_SECONDS
+    while registry.poll() is None and time.monotonic() < deadline:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection((host, int(port)), timeout=2) as plain,
+            context.wrap_socket(plain, server_hostname=NAME),
+        ):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _make_certificate(folder: Path) -> Path:
@@ -82,20 +118,6 @@ def _trusted(certificate: Path, folder: Path) -> str:
     with path.open("a", encoding="ascii") as file:
         file.write(certificate.read_text(encoding="ascii"))
     return str(path)
-
-
-def _wait_until_ready(address: str, log: Path) -> None:
-    host, _colon, port = address.partition(":")
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            socket.create_connection((host, int(port)), timeout=2).close()
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the registry does not answer: {error}: {log.read_text()[-500:]}") from error
-            time.sleep(0.05)
-        else:
-            return
 
 
 if __name__ == "__main__":

@@ -119,6 +119,8 @@ def test_a_page_of_one_target_with_several_hosts() -> None:
     ("text", "message"),
     [
         ("<!-- host: web1 -->\n```yaml\n```\n", "only commands"),
+        ("<!-- hots: web1 -->\n```sh\n```\n", "no such comment"),
+        ("<!-- page-target: a -->\n# One\n## One\n", "a second section 'one'"),
         ("<!-- target: -->\n```sh\n```\n", "needs a text"),
         ("<!-- target: one host -->\n```sh\n```\n", "needs a text"),
         ("<!-- target: one controller -->\n```yaml\n```\n", "only commands"),
