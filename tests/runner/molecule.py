@@ -6,27 +6,65 @@
 
 from __future__ import annotations
 
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+
+import yaml
+
+from runner import process
 from runner.lab import Lab
-from runner.project import ROOT
+from runner.project import OUTPUT, ROOT
 from runner.results import Result, failure, total, verdict
 from runner.stage import Context, is_root
 
 EXTENSIONS = ROOT / "extensions"
+AT_ONCE = 2
+_LAST_LINES = 60
 
 
 def molecule(context: Context) -> Result:
-    """Run each scenario by itself."""
-    scenarios = sorted(path.parent.name for path in EXTENSIONS.glob("molecule/*/molecule.yml"))
+    """Run the scenarios, two at a time, as they mostly wait; each has a lab of its own."""
+    scenarios = sorted(EXTENSIONS.glob("molecule/*/molecule.yml"), key=_hosts, reverse=True)
     if not scenarios:
         return failure("there are no scenarios in extensions/molecule")
     if not is_root():
         return failure("the lab's hosts need root")
-    results = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = pool.map(
+            lambda at: _run_scenario(_own_lab(context, at), scenarios[at].parent.name), range(len(scenarios))
+        )
+        return total(results)
+
+
+def _hosts(path: Path) -> int:
+    """Return how many hosts a scenario has: the largest begin, so that the last one is not waited for alone."""
+    return len(yaml.safe_load(path.read_text(encoding="utf-8"))["platforms"])
+
+
+def _own_lab(context: Context, number: int) -> Context:
+    name = f"{context.env['SYSTEM_CONTAINERS_LAB_ID'][:12]}-m{number}"
+    return dataclasses.replace(context, env={**context.env, "SYSTEM_CONTAINERS_LAB_ID": name})
+
+
+def _run_scenario(context: Context, scenario: str) -> Result:
+    started = monotonic()
+    log = OUTPUT / "molecule" / f"{scenario}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    destroy = "--destroy=never" if context.keep else "--destroy=always"
     try:
-        for scenario in scenarios:
-            destroy = "--destroy=never" if context.keep else "--destroy=always"
-            code = context.run("molecule", "test", "-s", scenario, destroy, cwd=EXTENSIONS)
-            results.append(verdict(ok=code == 0, problem=f"scenario {scenario} ended with exit code {code}"))
+        code = process.run(["molecule", "test", "-s", scenario, destroy], log=log, env=context.env, cwd=EXTENSIONS)
     finally:
         clean = context.keep or Lab(context).down()
-    return total(results if clean else [*results, failure("lab down failed")])
+    context.say(f"{scenario}: {'failed' if code else 'passed'} in {monotonic() - started:.0f} s")
+    if code == 0 and clean:
+        return verdict(ok=True)
+    if context.keep:
+        context.say(
+            f"its hosts are kept: SYSTEM_CONTAINERS_LAB_ID={context.env['SYSTEM_CONTAINERS_LAB_ID']} tests/lab/lab status"
+        )
+    problem = f"exit code {code}" if code else "lab down failed"
+    said = [f"| {line}" for line in process.tail(log, _LAST_LINES)]
+    return failure("\n".join([f"scenario {scenario}: {problem} ({log.relative_to(ROOT)})", *said]))
