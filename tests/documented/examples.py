@@ -8,9 +8,11 @@ Blocks that begin with ```yaml, ```sh or ```console are examples: tasks, playboo
 the page, on one host, unless a comment, which readers do not see, says otherwise right before the block:
 
     <!-- skip: REASON -->            it does not run, and is checked instead (check.py); the reason is counted and printed
-    <!-- target: NAME -->            the integration target or Molecule scenario of that name runs it; NAME may be followed by 'controller'
-    <!-- host: NAME -->              its commands run on that host, where the target has several
+    <!-- target: NAME -->            the integration target or Molecule scenario of that name runs it; NAME may be followed by a host
+                                     or group, or by 'controller'
+    <!-- host: NAME -->              it runs on that host or group, where the target has several
     <!-- controller -->              its commands run where Ansible does, in a folder with a file 'inventory'
+    <!-- controller: TEXT -->        the same, and TEXT is what a person types in
     <!-- file: PATH -->              its text becomes a file of the host; for blocks of any kind
     <!-- controller-file: PATH -->   the same, in the folder where the controller's commands run
 
@@ -107,15 +109,18 @@ def find_examples(page: str, text: str) -> list[Example]:
 
 def _checked(example: Example) -> Example:
     if example.kind == "target":
-        target, _space, kind = example.argument.partition(" ")
-        example = replace(example, kind=kind or "run", argument="", target=target)
-        if not target or kind not in ("", "controller"):
-            raise PageError(f"{example.where}: 'target' needs a text: a name, and perhaps 'controller'")
+        target, _space, place = example.argument.partition(" ")
+        if not target:
+            raise PageError(f"{example.where}: 'target' needs a text: a name, and perhaps where it runs")
+        if place == "controller":
+            example = replace(example, kind=place, argument="", target=target)
+        else:
+            example = replace(example, kind="host" if place else "run", argument=place, target=target)
     needs_text = example.kind in ("skip", "host", "file", "controller-file")
     if needs_text and not example.argument:
         raise PageError(f"{example.where}: '{example.kind}' needs a text, such as a reason or a path")
-    if example.kind in ("host", "controller") and example.language not in ("sh", "console"):
-        raise PageError(f"{example.where}: only commands can run on a host of the page, or on the controller")
+    if example.kind == "controller" and example.language not in ("sh", "console"):
+        raise PageError(f"{example.where}: only commands can run on the controller")
     return example
 
 
@@ -147,14 +152,17 @@ def plays_of_one(example: Example) -> Iterator[dict[str, Any]]:
 def _play(example: Example, tasks: Sequence[Any]) -> dict[str, Any]:
     # The facts of a host take a second, and few examples ask for them.
     facts = "ansible_facts" in example.text
-    hosts = example.argument if example.kind == "host" else "all"
     return {
         "name": example.where,
-        "hosts": hosts,
+        "hosts": _hosts(example),
         "gather_facts": facts,
         "tags": [example.section],
         "tasks": list(tasks),
     }
+
+
+def _hosts(example: Example) -> str:
+    return example.argument if example.kind == "host" else "all"
 
 
 def _yaml_plays(example: Example) -> Iterator[dict[str, Any]]:
@@ -169,7 +177,7 @@ def _yaml_plays(example: Example) -> Iterator[dict[str, Any]]:
         return
     for item in data:
         # Groups are the reader's own: here they are the one host.
-        hosts = {} if _imports(item) else {"hosts": "all"}
+        hosts = {} if _imports(item) else {"hosts": _hosts(example)}
         own = item.get("tags", [])
         tags = [example.section, *([own] if isinstance(own, str) else own)]
         yield {**item, **hosts, "tags": tags, "name": f"{example.where} {item.get('name', '')}".strip()}
@@ -188,6 +196,7 @@ def _commands(example: Example) -> dict[str, Any]:
         "ansible.builtin.command": {
             "argv": ["/bin/bash", "-c", _literal(script)],
             "chdir": folder,
+            **({"stdin": example.argument} if controller and example.argument else {}),
         },
     }
     return {**task, **_ON_CONTROLLER} if controller else task

@@ -105,6 +105,14 @@ def test_a_target_runs_its_own_examples() -> None:
     assert play["tasks"][0]["delegate_to"] == "localhost"
 
 
+def test_where_the_examples_of_a_target_run() -> None:
+    block = "```yaml\n- hosts: web\n  tasks: []\n```\n"
+    (play,) = plays_of(find_examples("page.md", f"<!-- target: one front -->\n{block}"), "one")
+    assert play["hosts"] == "front"
+    (play,) = plays("<!-- controller: secret -->\n```sh\nfirst\n```\n")
+    assert play["tasks"][0]["ansible.builtin.command"]["stdin"] == "secret"
+
+
 def test_a_page_of_one_target_with_several_hosts() -> None:
     text = "<!-- page-target: fleet -->\n## One\n<!-- host: web1 -->\n```sh\nfirst\n```\n### Two\n```sh\nsecond\n```\n"
     examples = find_examples("page.md", text)
@@ -118,11 +126,9 @@ def test_a_page_of_one_target_with_several_hosts() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<!-- host: web1 -->\n```yaml\n```\n", "only commands"),
         ("<!-- hots: web1 -->\n```sh\n```\n", "no such comment"),
         ("<!-- page-target: a -->\n# One\n## One\n", "a second section 'one'"),
         ("<!-- target: -->\n```sh\n```\n", "needs a text"),
-        ("<!-- target: one host -->\n```sh\n```\n", "needs a text"),
         ("<!-- target: one controller -->\n```yaml\n```\n", "only commands"),
         ("<!-- skip: -->\n```sh\n```\n", "needs a text"),
         ("<!-- skip -->\n```sh\n```\n", "needs a text"),
