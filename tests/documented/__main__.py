@@ -18,11 +18,10 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from documented.check import check
 from documented.examples import Example, find_examples, plays_of, summary
-from documented.known import ROOT, find_known, runs_examples, shell_problems, syntax_problems
+from documented.known import ROOT, find_known, runs_examples, shell_problems
 
 PAGES = ("README.md", "docs/*.md", "roles/*/README.md")
 
@@ -47,7 +46,7 @@ def main() -> None:
             folder.joinpath(name).write_text(json.dumps(plays, indent=1), encoding="utf-8")
             playbooks.append(name)
             sections += dict.fromkeys(play["tags"][0] for play in plays)
-    problems = [] if target else find_problems(examples, folder)
+    problems = [] if target else find_problems(examples)
     texts = "".join(example.text for example in examples if example.target == target)
     problems += [f"nothing to replace: {text}" for text in arguments.replace if text not in texts]
     if problems:
@@ -63,20 +62,16 @@ def replaced(example: Example, replacements: Mapping[str, str]) -> Example:
     return dataclasses.replace(example, text=text)
 
 
-def find_problems(examples: Sequence[Example], folder: Path) -> list[str]:
+def find_problems(examples: Sequence[Example]) -> list[str]:
     """Return what is wrong with examples that do not run, and with the targets that are said to run others."""
-    known, plays = find_known(), list[dict[str, Any]]()
+    known = find_known()
     problems = [
         f"{example.where}: the target '{example.target}' runs no examples"
         for example in examples
         if example.target and not runs_examples(example.target)
     ]
-    for example in examples:
-        if example.kind == "skip":
-            found, more = check(example, known)
-            problems += found if example.language == "yaml" else found + shell_problems(example)
-            plays += more
-    return problems + syntax_problems(plays, folder)
+    skipped = [example for example in examples if example.kind == "skip"]
+    return problems + [problem for example in skipped for problem in check(example, known) + shell_problems(example)]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 Blocks that begin with ```yaml, ```sh or ```console are examples: tasks, playbooks and commands. All of them run, in the order of
 the page, on one host, unless a comment, which readers do not see, says otherwise right before the block:
 
-    <!-- skip: REASON -->            it does not run, and is checked instead (check.py); the reason is counted and printed
+    <!-- skip: REASON -->            its commands do not run, and are checked instead (check.py); the reason is counted and printed
     <!-- target: NAME -->            the integration target or Molecule scenario of that name runs it; NAME may be followed by a host
                                      or group, or by 'controller'
     <!-- host: NAME -->              it runs on that host or group, where the target has several
@@ -119,6 +119,8 @@ def _checked(example: Example) -> Example:
     needs_text = example.kind in ("skip", "host", "file", "controller-file")
     if needs_text and not example.argument:
         raise PageError(f"{example.where}: '{example.kind}' needs a text, such as a reason or a path")
+    if example.kind == "skip" and example.language not in ("sh", "console"):
+        raise PageError(f"{example.where}: only commands can be skipped")
     if example.kind == "controller" and example.language not in ("sh", "console"):
         raise PageError(f"{example.where}: only commands can run on the controller")
     return example

@@ -126,6 +126,7 @@ def test_a_page_of_one_target_with_several_hosts() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("<!-- skip: x -->\n```yaml\n- a:\n```\n", "only commands can be skipped"),
         ("<!-- hots: web1 -->\n```sh\n```\n", "no such comment"),
         ("<!-- page-target: a -->\n# One\n## One\n", "a second section 'one'"),
         ("<!-- target: -->\n```sh\n```\n", "needs a text"),
