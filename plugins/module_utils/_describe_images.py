@@ -126,10 +126,9 @@ def users_of_stored(stored: StoredImage, containers: Mapping[str, Sequence[UsedI
 def inspect_remote(request: ImageRequest) -> dict[str, Any]:
     """Return what the source says of an image; nothing is stored."""
     from ._image_proxy import ImageProxy
-    from ._pull import fetch_remote
 
     with ImageProxy(request.source()) as proxy:
-        return describe_remote(str(request.name), fetch_remote(proxy))
+        return describe_remote(str(request.name), proxy.image())
 
 
 def describe_outcome(

@@ -13,25 +13,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ._errors import CommandError, ImageNotFoundError, MissingPlatformError, SourceError, TransientSourceError
+from ._blob import Blob
+from ._errors import CommandError, ImageNotFoundError, MissingPlatformError, SourceError
 from ._image_name import is_digest
 from ._image_source import credentials, platform_flags, platforms_of, source_flags
 from ._io import temporary_folder
-from ._oci_image import MAX_MANIFEST, Descriptor, SourceOptions, digest_of, parse_index
+from ._oci_image import Descriptor, RemoteImage, SourceOptions, digest_of, parse_index, parse_manifest
 from ._proxy_process import ProxyProcess, Reply
 from ._retry import retried
-from ._runner import run, widen_pipe
+from ._runner import run
 from ._signature_policy import asks_for_more
 from ._source_errors import stalled, translate
 
-_STALL = 1.0
-"""Seconds without a byte after which the proxy is asked (FinishPipe) whether the stream has failed."""
-
-_PIECE = 1024 * 1024
 _MIN_PROTOCOL = (0, 2, 3)
 _ENFORCES_POLICY = (0, 2, 6)
 _INDEX_TRANSPORTS = ("docker", "oci", "oci-archive", "dir")
@@ -42,85 +38,6 @@ TEMPORARY_PREFIX = "system-containers-pull-"
 """How the names of temporary folders begin."""
 
 _Result = TypeVar("_Result")
-
-
-class Blob:
-    """One stream from the proxy; ``pieces`` yields its bytes and raises ``SourceError`` unless all were right."""
-
-    def __init__(self, process: ProxyProcess, reply: Reply, size: int | None) -> None:
-        if reply.descriptor is None:
-            raise SourceError("skopeo's image proxy handed out no pipe")
-        self._process = process
-        self._pipe = reply.pipe
-        self._size = size
-        self._descriptor = reply.descriptor
-        self._open = True
-        widen_pipe(self._descriptor)
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes. Only the end of the iteration says that size and digest were right.
-
-        A stream that ends early is a ``TransientSourceError``: nothing was wrong but the connection.
-        """
-        limit = MAX_MANIFEST if self._size is None else self._size
-        source, received = self._process.source, 0
-        for piece in self._stream(limit):
-            received += len(piece)
-            if received > limit:
-                raise SourceError(f"'{source}' hands out more than the {limit} bytes that were announced")
-            yield piece
-        try:
-            self._process.answer(self._finish)
-        except SourceError as exc:
-            if self._size is None or received == limit or not source.startswith("docker:"):
-                raise
-            raise TransientSourceError(f"'{source}' breaks off after {received} of {limit} bytes ({exc})") from exc
-        if self._size is not None and received != self._size:
-            raise SourceError(f"'{source}' hands out {received} bytes where {self._size} were announced")
-
-    def _stream(self, limit: int) -> Iterator[bytes]:
-        """Yield what comes through the pipe; ``FinishPipe`` is sent when all has come, or nothing comes any more."""
-        process, received, last = self._process, 0, self._process.note_bytes()
-        asked = self._size is None
-        if asked:
-            self._ask_to_finish()
-        while True:
-            if not asked and received >= limit:
-                asked = self._ask_to_finish()
-            wait = process.patience(self._finish, silent_since=last) if asked else _STALL
-            if wait <= 0:
-                raise process.stalled()
-            if not select.select([self._descriptor], [], [], wait)[0]:
-                asked = asked or self._ask_to_finish()
-                continue
-            piece = os.read(self._descriptor, _PIECE)
-            if not piece:
-                break
-            last = process.note_bytes()
-            received += len(piece)
-            yield piece
-        if not asked:
-            self._ask_to_finish()
-
-    def _ask_to_finish(self) -> bool:
-        self._finish = self._process.submit("FinishPipe", self._pipe)
-        return True
-
-    def read(self) -> bytes:
-        """Return all bytes."""
-        return b"".join(self.pieces())
-
-    def close(self) -> None:
-        """Give the pipe back; the proxy then drops what it still wanted to send."""
-        if self._open:
-            self._open = False
-            os.close(self._descriptor)
-
-    def __enter__(self) -> Blob:
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        self.close()
 
 
 class ImageProxy:
@@ -172,15 +89,15 @@ class ImageProxy:
         """Return what ``call`` returns, called again after errors that may pass, as often as the task allows."""
         return retried(call, retries=self.options.retries, pause=self._running.pause)
 
-    def manifest(self) -> tuple[bytes, str]:
-        """Return the manifest for the platform (as OCI) and the digest that it has at the source."""
+    def image(self) -> RemoteImage:
+        """Return the image for the platform, of which no more than the manifest is fetched."""
         try:
             data, digest = self.retrying(self._manifest)
         except MissingPlatformError as exc:
             raise ImageNotFoundError(f"{exc}: {self._platforms()}") from exc
         if not is_digest(digest):
             raise SourceError(f"'{self.source}' has a manifest with the unusable digest '{str(digest)[:80]}'")
-        return data, str(digest)
+        return RemoteImage(manifest_bytes=data, manifest_digest=str(digest), manifest=parse_manifest(data))
 
     def converted_config(self) -> bytes:
         """Return the image configuration as converted to OCI: the blob that a converted manifest names."""

@@ -156,11 +156,10 @@ class _Source:
     def ask(self) -> RemoteImage:
         """Return what the source has now."""
         from ._image_proxy import ImageProxy
-        from ._pull import fetch_remote
 
         self._open.close()
         self._proxy = self._open.enter_context(ImageProxy(self.request.source()))
-        self._remote = fetch_remote(self._proxy)
+        self._remote = self._proxy.image()
         return self._remote
 
     def pull(self, repository: Repository, ref: str) -> PullResult:

@@ -11,11 +11,14 @@ import itertools
 import os
 import subprocess
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import IO, cast
 
 from ._errors import MissingToolError
 from ._runner import command_environment, find_tool, widen_pipe
+
+Move = Callable[[int], int]
+"""Moves the next bytes of a blob into a pipe and returns how many; 0 at the end."""
 
 _PIECE = 1024 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -24,11 +27,12 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 """Lets zlib expect gzip's header and check its trailer (zlib.h, inflateInit2)."""
 
 
-def inflated(pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
+def inflated(pieces: Iterator[bytes], *, move: Move | None = None) -> Generator[bytes, None, None]:
     """Yield the bytes of a layer unpacked. The content tells how: archives of Docker name plain layers 'gzip'.
 
     What is damaged ends early, without an error: the diff ID decides. ``pieces`` is read to its end all the same, as
-    that checks the blob; an error of the source, such as a wrong digest, is raised then.
+    that checks the blob; an error of the source, such as a wrong digest, is raised then. ``move`` may be used for what
+    another program unpacks: it takes what ``pieces`` would yield next.
     """
     first = next(pieces, b"")
     while 0 < len(first) < 4:
@@ -38,10 +42,10 @@ def inflated(pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
         first += more
     pieces = itertools.chain([first], pieces)
     if first.startswith(_ZSTD):
-        yield from _through([find_tool("zstd"), "-dcq"], pieces)
+        yield from _through([find_tool("zstd"), "-dcq"], pieces, move)
     elif first.startswith(_GZIP):
         command = _installed(_FASTER_THAN_ZLIB)
-        yield from _through(command, pieces) if command else _gunzipped(pieces)
+        yield from _through(command, pieces, move) if command else _gunzipped(pieces)
     else:
         yield from pieces
 
@@ -65,7 +69,7 @@ def _gunzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield member.flush()
 
 
-def _through(argv: Sequence[str], pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _through(argv: Sequence[str], pieces: Iterator[bytes], move: Move | None) -> Iterator[bytes]:
     """Run an inflater, feed it from a thread of its own, and yield what it unpacks."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -82,7 +86,7 @@ def _through(argv: Sequence[str], pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:
             widen_pipe(sink.fileno())
             widen_pipe(source.fileno())
-            feeding = pool.submit(_feed, sink, pieces)
+            feeding = pool.submit(_feed, sink, pieces, move)
             while True:
                 piece = os.read(source.fileno(), _PIECE)
                 if not piece:
@@ -93,17 +97,17 @@ def _through(argv: Sequence[str], pieces: Iterator[bytes]) -> Iterator[bytes]:
             process.kill()
 
 
-def _feed(sink: IO[bytes], pieces: Iterator[bytes]) -> None:
+def _feed(sink: IO[bytes], pieces: Iterator[bytes], move: Move | None) -> None:
     """Write a blob to an inflater. One that ends early (junk follows) does not stop the reading."""
-    with sink:
-        open_still = True
+    with sink, contextlib.suppress(BrokenPipeError):
         for piece in pieces:
             rest = memoryview(piece)
-            while open_still and rest:
-                try:
-                    rest = rest[os.write(sink.fileno(), rest) :]
-                except BrokenPipeError:
-                    open_still = False
+            while rest:
+                rest = rest[os.write(sink.fileno(), rest) :]
+            while move is not None and move(sink.fileno()):
+                pass
+    for _unused in pieces:
+        pass
 
 
 def _installed(commands: Sequence[Sequence[str]]) -> list[str]:

@@ -56,7 +56,7 @@ def _import_once(
     digest = hashlib.sha256()
     commit = repository.commit_tar(sync=sync)
     try:
-        with proxy.blob(layer, diff_id) as blob, contextlib.closing(inflated(blob.pieces())) as pieces:
+        with proxy.blob(layer, diff_id) as blob, contextlib.closing(inflated(blob.pieces(), move=blob.move)) as pieces:
             try:
                 for piece in pieces:
                     digest.update(piece)

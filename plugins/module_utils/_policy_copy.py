@@ -45,7 +45,7 @@ def verified(
         destination = f"dir:{folder}/image"
         proxy.retrying(lambda: _copy(proxy, destination))
         with _image_proxy.ImageProxy(proxy.options, copy=destination) as copy:
-            if copy.manifest()[1] != manifest_digest:
+            if copy.image().manifest_digest != manifest_digest:
                 raise SourceError(f"'{proxy.source}' changed while it was being verified: try again")
             yield copy
 

@@ -31,7 +31,6 @@ from ._oci_image import (
     check_layers,
     digest_of,
     parse_config,
-    parse_manifest,
 )
 from ._ostree import MAX_METADATA_STRING, Repository
 from ._ostree_reader import IMPLIED_PARENTS, LOWER_LINKS
@@ -58,12 +57,6 @@ class PullResult:
     layers_pulled: int
     layers_reused: int
     dropped: int
-
-
-def fetch_remote(proxy: ImageProxy) -> RemoteImage:
-    """Ask the source for the manifest only; nothing is stored."""
-    data, digest = proxy.manifest()
-    return RemoteImage(manifest_bytes=data, manifest_digest=digest, manifest=parse_manifest(data))
 
 
 def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs: Sequence[str]) -> PullResult:

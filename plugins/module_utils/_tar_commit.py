@@ -29,6 +29,10 @@ _NO_SPACE = re.compile(r"No space left on device|min-free-space|Disk quota excee
 _STUMBLED = re.compile(r"opendir\(staging-[^)]*\): No such file or directory")
 _STAGING_POLL, _STAGING_TIMEOUT = 0.002, 5.0
 
+_PAUSE = 0.002
+"""Seconds to wait when the pipe is full. Blocked in write(2) instead, this process would wake up, and stop ostree, for each
+of the 8 KiB that ostree reads at a time."""
+
 ATTEMPTS = 3
 """How often ostree is started, if another process keeps removing the staging folder that it is about to use."""
 
@@ -76,6 +80,7 @@ class TarCommit:
             self.abort()
             self._start(argv)
         widen_pipe(self._stdin())
+        os.set_blocking(self._stdin(), False)
 
     def _start(self, argv: Sequence[str]) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
@@ -93,7 +98,10 @@ class TarCommit:
         data = memoryview(buffers[0] if len(buffers) == 1 else b"".join(buffers))
         try:
             while data:
-                data = data[os.write(self._stdin(), data) :]
+                try:
+                    data = data[os.write(self._stdin(), data) :]
+                except BlockingIOError:
+                    time.sleep(_PAUSE)
         except BrokenPipeError as exc:
             with self._in_time():
                 self._process.wait(TIMEOUT)

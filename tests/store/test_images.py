@@ -34,7 +34,11 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
     StoreError,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import SourceOptions
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import (
+    RemoteImage,
+    SourceOptions,
+    parse_manifest,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
 
@@ -72,6 +76,7 @@ class Source:
 class FakeBlob:
     def __init__(self, data: bytes) -> None:
         self.data = data
+        self.move = None
 
     def read(self) -> bytes:
         return self.data
@@ -88,7 +93,7 @@ class FakeProxy:
 
     def __init__(self, options: Any) -> None:
         self.source, self.platform, self.limits = options.source, options.platform, options.limits
-        self.image = FakeProxy.current
+        self._served = FakeProxy.current
         FakeProxy.opened += 1
 
     def __enter__(self) -> FakeProxy:
@@ -100,8 +105,9 @@ class FakeProxy:
     def kill(self, cause: object = None) -> None:
         pass
 
-    def manifest(self) -> tuple[bytes, str]:
-        return self.image.manifest_bytes, self.image.digest
+    def image(self) -> RemoteImage:
+        data = self._served.manifest_bytes
+        return RemoteImage(manifest_bytes=data, manifest_digest=self._served.digest, manifest=parse_manifest(data))
 
     def index_digest(self, manifest_digest: str) -> None:
         return None
@@ -112,11 +118,11 @@ class FakeProxy:
         return call()
 
     def read(self, descriptor: Any) -> bytes:
-        return self.image.blobs[descriptor.digest]
+        return self._served.blobs[descriptor.digest]
 
     @contextlib.contextmanager
     def blob(self, descriptor: Any, diff_id: str) -> Iterator[FakeBlob]:
-        yield FakeBlob(self.image.blobs[descriptor.digest])
+        yield FakeBlob(self._served.blobs[descriptor.digest])
 
 
 @pytest.fixture

@@ -76,6 +76,7 @@ PURE = {
 }
 EFFECTS = {
     "_beneath",
+    "_blob",
     "_short_lived",
     "_exec",
     "_image_users",
