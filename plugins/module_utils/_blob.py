@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -37,7 +38,6 @@ class Blob:
         self._descriptor = reply.descriptor
         self._open = True
         self._received = 0
-        self._last: float | None = None
         self._finish: Future[Reply] | None = None
         widen_pipe(self._descriptor)
 
@@ -64,25 +64,22 @@ class Blob:
         ``FinishPipe`` is sent when all has come, or nothing comes any more.
         """
         process, limit = self._process, MAX_MANIFEST if self._size is None else self._size
-        if self._last is None:
-            self._last = process.note_bytes()
-            if self._size is None:
-                self._ask_to_finish()
+        asked = time.monotonic()  # what passed since the last piece is the time that its taker needed
+        if self._size is None or self._received >= limit:
+            self._ask_to_finish()
         while True:
-            if self._received >= limit:
-                self._ask_to_finish()
             finish = self._finish
-            wait = _STALL if finish is None else process.patience(finish, silent_since=self._last)
+            wait = _STALL if finish is None else process.patience(finish, silent_since=asked)
+            if select.select([self._descriptor], [], [], max(wait, 0))[0]:
+                break
             if wait <= 0:
                 raise process.stalled()
-            if select.select([self._descriptor], [], [], wait)[0]:
-                break
             self._ask_to_finish()
         taken = take(self._descriptor)
         if not taken:
             self._check_end()
             return taken
-        self._last = process.note_bytes()
+        process.note_bytes()
         self._received += taken if isinstance(taken, int) else len(taken)
         if self._received > limit:
             raise SourceError(f"'{process.source}' hands out more than the {limit} bytes that were announced")
@@ -96,7 +93,15 @@ class Blob:
         except SourceError as exc:
             if self._size is None or received == self._size or not source.startswith("docker:"):
                 raise
-            raise TransientSourceError(f"'{source}' breaks off after {received} of {self._size} bytes ({exc})") from exc
+            if "bytes in blob" in str(exc):  # said only when the digest is right
+                raise SourceError(
+                    f"'{source}' hands out a blob of {received} bytes, of which its manifest says that it has {self._size}: push"
+                    " the image again"
+                ) from exc
+            raise TransientSourceError(
+                f"'{source}' breaks off after {received} of {self._size} bytes: try again, and push the image again if it stays"
+                " so"
+            ) from exc
         if self._size is not None and received != self._size:
             raise SourceError(f"'{source}' hands out {received} bytes where {self._size} were announced")
 

@@ -31,6 +31,8 @@ _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _ESCAPED = re.compile(r"_([0-9A-F]{2})")
 _MAX_NAME = 255
+_MAX_FILE_NAME = 255
+"""Bytes, as all common file systems of Linux have it (limits.h, NAME_MAX)."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,18 @@ class ImageName:
 
     @property
     def ref(self) -> str:
-        """The OSTree ref of the image, such as ``ociimage/localhost_2Fapp_3Alatest``."""
-        return REF_PREFIX + encode_ref(str(self))
+        """The OSTree ref of the image, such as ``ociimage/localhost_2Fapp_3Alatest``.
+
+        ``InvalidInputError`` for a name that is too long for it: the ref is the name of a file.
+        """
+        encoded = encode_ref(str(self))
+        if len(encoded) > _MAX_FILE_NAME:
+            raise _invalid(
+                str(self),
+                f"it is too long to be stored: '/', '_', ':' and '@' count three times, and all may have {_MAX_FILE_NAME}"
+                f" characters, but have {len(encoded)}: choose a shorter name, and give the long one as 'source'",
+            )
+        return REF_PREFIX + encoded
 
     def __str__(self) -> str:
         return f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag}"

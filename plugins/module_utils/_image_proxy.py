@@ -17,16 +17,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ._blob import Blob
-from ._errors import CommandError, ImageNotFoundError, MissingPlatformError, SourceError
+from ._errors import CommandError, ImageNotFoundError, InvalidInputError, MissingPlatformError, SourceError
 from ._image_name import is_digest
-from ._image_source import credentials, platform_flags, platforms_of, source_flags
+from ._image_source import credentials, lists_manifest, platform_flags, platforms_of, source_flags
 from ._io import temporary_folder
-from ._oci_image import Descriptor, RemoteImage, SourceOptions, digest_of, parse_index, parse_manifest
+from ._oci_image import Descriptor, RemoteImage, SourceOptions, digest_of, parse_manifest
 from ._proxy_process import ProxyProcess, Reply
 from ._retry import retried
 from ._runner import run
 from ._signature_policy import asks_for_more
-from ._source_errors import stalled, translate
+from ._source_errors import naming, stalled, translate
 
 _MIN_PROTOCOL = (0, 2, 3)
 _ENFORCES_POLICY = (0, 2, 6)
@@ -97,7 +97,9 @@ class ImageProxy:
             raise ImageNotFoundError(f"{exc}: {self._platforms()}") from exc
         if not is_digest(digest):
             raise SourceError(f"'{self.source}' has a manifest with the unusable digest '{str(digest)[:80]}'")
-        return RemoteImage(manifest_bytes=data, manifest_digest=str(digest), manifest=parse_manifest(data))
+        with naming(self.source):
+            manifest = parse_manifest(data)
+        return RemoteImage(manifest_bytes=data, manifest_digest=str(digest), manifest=manifest)
 
     def converted_config(self) -> bytes:
         """Return the image configuration as converted to OCI: the blob that a converted manifest names."""
@@ -119,7 +121,12 @@ class ImageProxy:
         digest, size = descriptor.digest, descriptor.size
         if diff_id is not None and self._transport == "containers-storage":
             digest = diff_id
-        reply = self._call("GetBlob", digest, size)
+        try:
+            reply = self._call("GetBlob", digest, size)
+        except ImageNotFoundError as exc:
+            raise SourceError(
+                f"'{self.source}' lacks the blob {digest}, which its manifest names: push the image again"
+            ) from exc
         if digest != descriptor.digest and isinstance(reply.value, int) and 0 <= reply.value != size:
             # The size was that of the compressed layer: only this reply knows the right one, which the proxy checks.
             Blob(self._running, reply, size).close()
@@ -135,7 +142,7 @@ class ImageProxy:
             raw = self.retrying(self._raw_manifest)
         except (SourceError, ImageNotFoundError):
             return None
-        return digest_of(raw) if any(entry.digest == manifest_digest for entry in parse_index(raw)) else None
+        return digest_of(raw) if lists_manifest(raw, manifest_digest) else None
 
     def command(self, name: str, *flags: str, prefix: str = "") -> list[str]:
         """Return the start of a command of skopeo about the source, up to the flags that say how to reach it."""
@@ -185,6 +192,14 @@ class ImageProxy:
 
     def _start(self) -> None:
         options = self.options
+        for option, path, there in (
+            ("authfile", options.authfile, os.path.isfile),
+            ("cert_dir", options.cert_dir, os.path.isdir),
+        ):
+            if path is not None and not there(path):
+                raise InvalidInputError(
+                    f"{option}: '{path}' is not on this host, or is no {'file' if there is os.path.isfile else 'directory'}"
+                )
         self._auth = self._authfile()
         self._global_flags = platform_flags(options.platform)
         if options.source.partition(":")[0] in _UNPACKING_TRANSPORTS:

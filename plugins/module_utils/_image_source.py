@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from ._errors import InvalidInputError, SourceError
 from ._image_name import is_digest, parse_image_name
@@ -77,16 +78,28 @@ def check_platform(config: ImageConfig, *, platform: str | None, machine: str, s
 
 def platforms_of(index: bytes) -> list[str]:
     """Return the platforms of an index as ``os/arch[/variant]``, sorted; none for what is no index."""
-    try:
-        entries = parse_json(index[: MAX_MANIFEST + 1].decode("utf-8"))["manifests"]
-        found = [entry["platform"] for entry in entries if isinstance(entry.get("platform"), Mapping)]
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        return []
+    found = [entry["platform"] for entry in _entries(index) if isinstance(entry.get("platform"), Mapping)]
     names = {"/".join(str(platform[key]) for key in _PLATFORM if platform.get(key)) for platform in found}
-    return sorted(name for name in names if name != "unknown/unknown")  # what builders call attestations
+    names.discard("unknown/unknown")  # what builders call attestations
+    return sorted(filter(_PLATFORM_NAME.match, names))
 
 
 _PLATFORM = ("os", "architecture", "variant")
+_PLATFORM_NAME = re.compile(r"[A-Za-z0-9._/-]{1,80}\Z")
+
+
+def lists_manifest(index: bytes, digest: str) -> bool:
+    """Tell whether this is an index that has a manifest with this digest, whatever else is in it."""
+    return any(entry.get("digest") == digest for entry in _entries(index))
+
+
+def _entries(index: bytes) -> list[Mapping[str, Any]]:
+    """Return the entries of an index that are objects; none for what is no index."""
+    try:
+        entries = parse_json(index[: MAX_MANIFEST + 1].decode("utf-8"))["manifests"]
+        return [entry for entry in entries if isinstance(entry, Mapping)]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return []
 
 
 def check_source(source: str) -> None:

@@ -2,17 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""OCI manifests, indexes and image configurations: strict parsing, nothing else.
+"""OCI manifests and image configurations: strict parsing, nothing else.
 
 Sources of the rules: the image specification (https://github.com/opencontainers/image-spec, manifest.md,
-image-index.md, config.md) and Docker's manifest schema 2. Every digest has to be ``sha256:`` and 64 hex digits
+config.md) and Docker's manifest schema 2. Every digest has to be ``sha256:`` and 64 hex digits
 (CVE-2024-3727), and what a document holds has to fit the media type that it claims (CVE-2021-41190).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, NoReturn
 
@@ -31,7 +31,6 @@ _OCI = "application/vnd.oci.image."
 _DOCKER = "application/vnd.docker."
 OCI_MANIFEST = _OCI + "manifest.v1+json"
 _MANIFEST_TYPES = (OCI_MANIFEST, _DOCKER + "distribution.manifest.v2+json")
-_INDEX_TYPES = (_OCI + "index.v1+json", _DOCKER + "distribution.manifest.list.v2+json")
 _CONFIG_TYPES = (_OCI + "config.v1+json", _DOCKER + "container.image.v1+json")
 _LAYER_COMPRESSION = {
     _OCI + "layer.v1.tar": "none",
@@ -150,10 +149,12 @@ def parse_manifest(data: bytes) -> Manifest:
     if "manifests" in document:
         both = "layers" in document or "config" in document
         _refuse("manifest", "it is both a manifest and an index" if both else "it is an index of several platforms")
-    media_type = _media_type(document, _MANIFEST_TYPES, "manifest")
+    media_type = _media_type(document)
     config = _descriptor(document.get("config"), "config")
     if config.media_type not in _CONFIG_TYPES:
         _refuse("manifest", f"config: '{config.media_type}' is not the media type of a container image")
+    if config.size > MAX_MANIFEST:
+        _refuse("manifest", f"config: it has {config.size} bytes, more than {MAX_MANIFEST}")
     entries = document.get("layers")
     if not isinstance(entries, list):
         _refuse("manifest", "it has no list 'layers'")
@@ -163,25 +164,6 @@ def parse_manifest(data: bytes) -> Manifest:
     for layer in layers:
         layer_compression(layer.media_type)
     return Manifest(config=config, layers=layers, media_type=media_type)
-
-
-def parse_index(data: bytes) -> tuple[Descriptor, ...]:
-    """Return the entries of an index; empty for a manifest.
-
-    ``SourceError`` when ``data`` is neither or both.
-    """
-    document = _load(data, "index")
-    if "manifests" not in document:
-        if "layers" not in document and "fsLayers" not in document:
-            _refuse("index", "it is neither an index nor a manifest")
-        return ()
-    if "layers" in document or "config" in document or "fsLayers" in document:
-        _refuse("index", "it is both a manifest and an index")
-    _media_type(document, _INDEX_TYPES, "index")
-    entries = document["manifests"]
-    if not isinstance(entries, list):
-        _refuse("index", "'manifests' is not a list")
-    return tuple(_descriptor(entry, f"manifests[{number}]") for number, entry in enumerate(entries))
 
 
 def parse_config(data: bytes) -> ImageConfig:
@@ -251,15 +233,15 @@ def _load(data: bytes, what: str) -> dict[str, Any]:
     return document
 
 
-def _media_type(document: Mapping[str, Any], allowed: Sequence[str], what: str) -> str:
-    """Return the media type that a document claims; OCI allows it to be missing."""
+def _media_type(document: Mapping[str, Any]) -> str:
+    """Return the media type that a manifest claims; OCI allows it to be missing."""
     media_type = document.get("mediaType")
     if document.get("schemaVersion") != 2 or isinstance(document.get("schemaVersion"), float):
-        _refuse(what, "its 'schemaVersion' is not 2")
+        _refuse("manifest", "its 'schemaVersion' is not 2")
     if media_type in (None, ""):
-        return allowed[0]
-    if media_type not in allowed:
-        _refuse(what, f"its media type '{str(media_type)[:80]}' does not fit what it holds")
+        return OCI_MANIFEST
+    if media_type not in _MANIFEST_TYPES:
+        _refuse("manifest", f"its media type '{str(media_type)[:80]}' does not fit what it holds")
     return str(media_type)
 
 

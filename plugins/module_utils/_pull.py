@@ -35,6 +35,7 @@ from ._oci_image import (
 from ._ostree import MAX_METADATA_STRING, Repository
 from ._ostree_reader import IMPLIED_PARENTS, LOWER_LINKS
 from ._record import dataclass
+from ._source_errors import naming
 from ._stored_image import (
     DIFF_ID,
     OWN_KEY,
@@ -67,6 +68,7 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
     """
     workers = len(os.sched_getaffinity(0))
     with contextlib.ExitStack() as stack:
+        stack.enter_context(naming(proxy.source))
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=workers))
         aside = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         sync = stack.enter_context(DeferredSync(repository))

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 from ._errors import (
     ImageNotFoundError,
@@ -27,7 +29,7 @@ def _status(code: str) -> str:
 
 _CAUSES: tuple[tuple[str, type[SystemContainerError], str], ...] = (
     (
-        r"image rejected|rejected by policy|signature was required|signatures were accepted|GPG signature|not accepted",
+        r"image rejected|rejected by policy|signature was required|signatures were accepted|GPG signature",
         SourceError,
         "is rejected by the signature policy of this host (policy.json)",
     ),
@@ -53,7 +55,7 @@ _CAUSES: tuple[tuple[str, type[SystemContainerError], str], ...] = (
         "cannot be read: the Docker daemon does not answer: check that it runs on this host",
     ),
     (
-        r"\blookup \S+|no such host|server misbehaving",
+        r"dial (tcp|udp)[46]?: lookup |no such host|server misbehaving",
         SourceError,
         "cannot be reached (unknown host): check the name and DNS",
     ),
@@ -65,9 +67,39 @@ _CAUSES: tuple[tuple[str, type[SystemContainerError], str], ...] = (
         "speaks plain HTTP: set 'validate_certs: false' if that is meant",
     ),
     (
-        r"x509: |tls: ",
+        r"certificate has expired|not yet valid",
+        SourceError,
+        "has a certificate that is not valid today: have it renewed, and check the clock of this host",
+    ),
+    (
+        "x509: (certificate is (not )?valid for|cannot validate certificate for|certificate relies on legacy Common Name)",
+        SourceError,
+        "has a certificate for another name: use a name that it is for",
+    ),
+    (
+        r"remote error: tls: (certificate required|bad certificate)",
+        SourceError,
+        "wants to see a certificate of this host, or another one: put it with its key into 'cert_dir' (NAME.cert, NAME.key)",
+    ),
+    (
+        r"x509: |tls: failed to verify certificate",
         SourceError,
         "has a certificate that is not trusted: set 'cert_dir', or install its authority on the host",
+    ),
+    (
+        r"TLS handshake timeout",
+        TransientSourceError,
+        "cannot be reached: check network and proxy settings",
+    ),
+    (
+        r"\btls: ",
+        SourceError,
+        "does not agree with this host on how to encrypt (TLS): look at the registry's settings",
+    ),
+    (
+        "pinging container registry .*" + _status("404"),
+        SourceError,
+        "cannot be read, as no registry answers there: check the name of the host, and the port",
     ),
     (
         r"toomanyrequests|too many requests|" + _status("429"),
@@ -97,7 +129,7 @@ _CAUSES: tuple[tuple[str, type[SystemContainerError], str], ...] = (
     ),
     (r"no such file or directory", ImageNotFoundError, "does not exist on the host: check the path"),
     (
-        r"i/o timeout|deadline exceeded|TLS handshake timeout|no route to host|network is unreachable",
+        r"i/o timeout|deadline exceeded|connection timed out|no route to host|network is unreachable",
         SourceError,
         "cannot be reached: check network and proxy settings",
     ),
@@ -107,7 +139,7 @@ _CAUSES: tuple[tuple[str, type[SystemContainerError], str], ...] = (
         "has a problem of its own: look at the registry's log, or try again later",
     ),
     (
-        r"\bEOF\b|connection reset|broken pipe|server closed idle connection|stream error|use of closed network",
+        r"\bEOF\b|connection reset|broken pipe|server closed idle connection|stream error|use of closed network|http2: ",
         TransientSourceError,
         "breaks the connection off: try again later",
     ),
@@ -133,6 +165,7 @@ def translate(error: str, source: str) -> SystemContainerError:
     mirrors said. Nothing of a host itself passes when it is tried again, so it is no ``TransientSourceError``.
     """
     said = _MESSAGE.sub(r"\1", error.strip()).replace('\\"', '"')
+    said = re.sub(r"(https?://[^\s\"?]+)\?[^\s\"]+", r"\1?...", said)  # signed addresses are secrets
     words = re.sub(r"\(Mirrors also failed: .*\]\): ", "", said, flags=re.DOTALL)
     words = re.sub(r"https?://[^\s\"]+|reading manifest \S+ in \S+", "", words)
     registry = source.startswith("docker:")
@@ -146,6 +179,17 @@ def translate(error: str, source: str) -> SystemContainerError:
                 kind, text = SourceError, "cannot be read: it is damaged, or in another format than its transport says"
             return kind(f"'{source}' {text} ({said[:500]})")
     return SourceError(f"'{source}' cannot be read: {said[:500]}")
+
+
+@contextlib.contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Put the source in front of the message of a ``SourceError``, unless it names the source by itself."""
+    try:
+        yield
+    except SourceError as exc:
+        if source in str(exc):
+            raise
+        raise type(exc)(f"'{source}': {exc}") from exc
 
 
 def stalled(source: str, *, timeout: float, limited: bool) -> SourceError:

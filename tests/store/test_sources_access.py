@@ -21,6 +21,7 @@ from store.sources import FILES, Host, host, two_layers
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     ImageNotFoundError,
+    InvalidInputError,
     SourceError,
     TransientSourceError,
 )
@@ -273,3 +274,11 @@ def test_an_unknown_name(host: Host) -> None:
 def test_nobody_listens(host: Host) -> None:
     with pytest.raises(SourceError, match=r"cannot be reached \(connection refused\)"):
         host.converge("docker://127.0.0.1:1/app:1")
+
+
+@pytest.mark.parametrize(("option", "what"), [("authfile", "file"), ("cert_dir", "directory")])
+def test_what_is_not_on_the_host(host: Host, option: str, what: str) -> None:
+    """skopeo would go on without it."""
+    missing: dict[str, Any] = {option: "/nowhere"}
+    with pytest.raises(InvalidInputError, match=rf"^{option}: '/nowhere' is not on this host, or is no {what}$"):
+        host.converge("docker://127.0.0.1:1/app:1", **missing)

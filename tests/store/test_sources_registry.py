@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pathlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from lab.image_builder import Image
 from lab.scripted_registry import Action, Corrupt, Cut, Reply, ScriptedRegistry, Slow, Stall, Status
 from store.sources import FILES, Host, add_document, add_index, as_docker, host, manifest_of, two_layers
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils import _describe_images
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import _describe_images, _inflate
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     ImageNotFoundError,
     SourceError,
@@ -25,6 +26,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
     TransientSourceError,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._proxy_process import ProxyProcess
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._tar_filter import TarFilter
 
 __all__ = ["host"]
 
@@ -151,7 +153,9 @@ def test_what_does_not_pass(
     kind: type[SystemContainerError],
     text: str,
 ) -> None:
-    """Of 429, skopeo itself makes five requests."""
+    """Of 429, skopeo itself makes five requests. An image that lacks a blob is there, with another way out."""
+    if action.code == 404 and part != "manifest":
+        kind, text = SourceError, r"app:1' lacks the blob sha256:[0-9a-f]{64}, which its manifest names: push"
     registry.script(part_of(image, part), action)
     with pytest.raises(kind, match=text) as failure:
         host.converge(registry.source("app:1"))
@@ -185,6 +189,21 @@ def test_nothing_comes(host: Host, image: Image, registry: ScriptedRegistry, par
     registry.script(part_of(image, part), Stall(after=20 if part == "layer" else None))
     with pytest.raises(SourceError, match="did not answer within 1 seconds"):
         host.converge(registry.source("app:1"), pull_timeout=1)
+
+
+def test_a_host_that_is_slow(
+    host: Host, image: Image, registry: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the host needs for a piece is not the registry's time, though nothing is heard of it meanwhile."""
+    feed = TarFilter.feed
+
+    def slow_feed(self: TarFilter, data: bytes) -> list[bytes | memoryview]:
+        time.sleep(1.5)
+        return feed(self, data)
+
+    monkeypatch.setattr(TarFilter, "feed", slow_feed)
+    monkeypatch.setattr(_inflate, "_FASTER_THAN_ZLIB", ())
+    assert set(host.files(host.converge(registry.source("app:1"), pull_timeout=1))) == set(FILES)
 
 
 def test_a_slow_layer_does_not_stop_the_others(host: Host, image: Image, registry: ScriptedRegistry) -> None:
@@ -339,6 +358,31 @@ def test_a_body_that_ends_early_without_a_length(
     )
     assert set(host.files(host.converge(registry.source("app:1")))) == set(FILES)
     assert pauses == [0.5]
+
+
+def test_a_blob_that_goes_on_ending_early(
+    host: Host, image: Image, registry: ScriptedRegistry, pauses: list[float]
+) -> None:
+    registry.script(part_of(image, "layer"), Reply({"Content-Length": None, "Connection": "close"}, body=b"\x1f\x8b"))
+    with pytest.raises(TransientSourceError, match=rf"app:1' breaks off after 2 of {image.layers[0].size} bytes: try"):
+        host.converge(registry.source("app:1"), pull_retries=1)
+    assert pauses == [0.5]
+
+
+def test_a_manifest_with_a_wrong_size(
+    host: Host, image: Image, registry: ScriptedRegistry, pauses: list[float]
+) -> None:
+    """It is wrong each time, so it is fetched once."""
+    manifest = manifest_of(image)
+    layer = manifest["layers"][0]
+    size = layer["size"]
+    layer["size"] += 1
+    add_document(image.layout, "lie", manifest)
+    with pytest.raises(
+        SourceError, match=rf"hands out a blob of {size} bytes, of which .* that it has {size + 1}: push"
+    ):
+        host.converge(registry.source("app:lie"))
+    assert (pauses, registry.count(layer["digest"])) == ([], 1)
 
 
 def test_blobs_from_another_place(host: Host, image: Image, registry: ScriptedRegistry) -> None:

@@ -180,3 +180,14 @@ def test_any_text_is_a_name_or_refused(text: str) -> None:
 )
 def test_is_digest(value: object, good: bool) -> None:
     assert is_digest(value) is good
+
+
+LONGEST = "localhost/" + "a" * (255 - len("localhost_2F_3Alatest"))
+
+
+@pytest.mark.parametrize("name", [LONGEST + "a", "localhost/" + "a_b/" * 40 + "c", "localhost/app:" + "_" * 80])
+def test_too_long_to_be_stored(name: str) -> None:
+    """The ref is the name of a file, and what is no letter and no digit takes three of its bytes."""
+    assert len(parse_image_name(LONGEST).ref) == len("ociimage/") + 255
+    with pytest.raises(InvalidInputError, match=r"is not an image name: it is too long to be stored.*as 'source'"):
+        _unused = parse_image_name(name).ref

@@ -20,6 +20,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._i
     check_platform,
     check_source,
     credentials,
+    lists_manifest,
     platform_flags,
     platforms_of,
     source_flags,
@@ -208,3 +209,26 @@ def test_platforms_of_an_index(index: object, found: list[str]) -> None:
 @pytest.mark.parametrize("index", [b"", b"{", b"\xff", b"[" * 100_000])
 def test_platforms_of_no_index(index: bytes) -> None:
     assert platforms_of(index) == []
+
+
+DIGESTS = ["sha256:" + digit * 64 for digit in "12"]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param([], id="alone"),
+        pytest.param([{"digest": "sha512:" + "3" * 128}], id="a digest of another kind"),
+        pytest.param([{}, 7, None, {"digest": 7}], id="what is no entry"),
+    ],
+)
+def test_an_index_lists_a_manifest(others: list[object]) -> None:
+    """Whatever else it lists: that is neither fetched nor stored."""
+    index = json.dumps({"manifests": [*others, {"digest": DIGESTS[0]}]}).encode()
+    assert lists_manifest(index, DIGESTS[0])
+    assert not lists_manifest(index, DIGESTS[1])
+
+
+@pytest.mark.parametrize("index", [b"", b"[]", b'{"manifests": 7}', b'{"layers": []}', b"<html>"])
+def test_what_is_no_index_lists_nothing(index: bytes) -> None:
+    assert not lists_manifest(index, DIGESTS[0])

@@ -20,7 +20,6 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._o
     check_layers,
     layer_compression,
     parse_config,
-    parse_index,
     parse_manifest,
 )
 
@@ -67,6 +66,11 @@ def dumped(document: object, **changes: Any) -> bytes:
     return json.dumps({**document, **changes}).encode()
 
 
+def descriptor_of(size: int) -> dict[str, object]:
+    """Return the descriptor of a configuration of that size."""
+    return {"mediaType": OCI + "config.v1+json", "digest": ONE, "size": size}
+
+
 def layered(**changes: Any) -> bytes:
     return dumped(MANIFEST, layers=[{**LAYER, **changes}])
 
@@ -107,6 +111,7 @@ def test_media_types_of_manifests(media_type: str | None) -> None:
         (dumped(MANIFEST, layers=[7]), "layers[0] is not an object"),
         (dumped(MANIFEST, config=None), "config is not an object"),
         (dumped(MANIFEST, config=LAYER), "not the media type of a container image"),
+        (dumped(MANIFEST, config=descriptor_of(MAX_MANIFEST + 1)), "config: it has 4194305 bytes"),
         (layered(digest="sha256:" + "A" * 64), "layers[0]: 'sha256:AAA"),
         (layered(digest=ONE + "\n"), "not a digest"),
         (layered(digest="sha512:" + "1" * 128), "not a digest"),
@@ -132,29 +137,6 @@ def test_refused_manifests(data: bytes, reason: str) -> None:
 
 def test_thousand_layers() -> None:
     assert len(parse_manifest(dumped(MANIFEST, layers=[LAYER] * 1000)).layers) == 1000
-
-
-def test_index() -> None:
-    entries = parse_index(dumped(INDEX))
-    assert [entry.digest for entry in entries] == [ONE, TWO]
-    assert parse_index(dumped(MANIFEST)) == ()
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (dumped({**MANIFEST, **INDEX}), "both"),
-        (dumped(INDEX, config={}), "both"),
-        (b"{}", "neither"),
-        (dumped(INDEX, mediaType=OCI + "manifest.v1+json"), "does not fit"),
-        (dumped(INDEX, manifests={}), "not a list"),
-        (dumped(INDEX, manifests=[{"mediaType": "x", "digest": "y", "size": 1}]), "not a digest"),
-    ],
-)
-def test_refused_indexes(data: bytes, reason: str) -> None:
-    with pytest.raises(SourceError, match="is refused") as caught:
-        parse_index(data)
-    assert reason in str(caught.value)
 
 
 def test_config() -> None:
@@ -223,7 +205,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*MANIFEST, *CONFIG, "manifests", "fsLayers"]), JSON))
 def test_anything_is_parsed_or_refused(changes: dict[str, Any]) -> None:
-    for parse, document in ((parse_manifest, MANIFEST), (parse_index, INDEX), (parse_config, CONFIG)):
+    for parse, document in ((parse_manifest, MANIFEST), (parse_config, CONFIG)):
         try:
             parse(dumped(document, **changes))
         except SourceError as exc:

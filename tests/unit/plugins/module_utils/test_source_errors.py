@@ -16,7 +16,11 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
     SystemContainerError,
     TransientSourceError,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._source_errors import stalled, translate
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._source_errors import (
+    naming,
+    stalled,
+    translate,
+)
 
 SOURCE = "docker://registry.example.com:5000/team/app:1"
 GET = 'pinging container registry r:5000: Get "https://r:5000/v2/": '
@@ -38,11 +42,7 @@ BLOB = "reading blob sha256:" + "4" * 64 + ": Error fetching blob: invalid statu
         ("invalid status code from registry 403 (Forbidden)", SourceError, "authfile"),
         ("reading manifest 1 in r/app: StatusCode: 403, ", SourceError, "authfile"),
         ("reading manifest 1 in r/app: StatusCode: 404, ", ImageNotFoundError, "does not exist"),
-        (
-            "pinging container registry r: invalid status code from registry 404 (Not Found)",
-            ImageNotFoundError,
-            "exist",
-        ),
+        ("pinging container registry r: invalid status code from registry 404 (Not Found)", SourceError, "no registry"),
         (
             "reading manifest 1 in r/app: received unexpected HTTP status: 429 Too Many Requests",
             SourceError,
@@ -85,7 +85,22 @@ BLOB = "reading blob sha256:" + "4" * 64 + ": Error fetching blob: invalid statu
         ('Get "https://r:5000/v2/": Bad Gateway', TransientSourceError, "problem of its own"),
         (GET + "proxyconnect tcp: dial tcp 127.0.0.1:1: connect: connection refused", SourceError, "NO_PROXY"),
         (GET + "dial tcp: lookup r on 127.0.0.1:53: read udp: connection refused", SourceError, "unknown host"),
-        (GET + "net/http: TLS handshake timeout", SourceError, "check network"),
+        (GET + "net/http: TLS handshake timeout", TransientSourceError, "check network"),
+        (GET + "x509: certificate has expired or is not yet valid: current time", SourceError, "the clock"),
+        (GET + "tls: failed to verify certificate: x509: certificate has expired", SourceError, "the clock"),
+        (GET + "x509: certificate is valid for a, not r", SourceError, "another name"),
+        (
+            GET + "x509: cannot validate certificate for 127.0.0.1 because it has no IP SANs",
+            SourceError,
+            "another name",
+        ),
+        (GET + "remote error: tls: certificate required", SourceError, "NAME.key"),
+        (GET + "remote error: tls: handshake failure", SourceError, "how to encrypt"),
+        (GET + "http2: server sent GOAWAY and closed the connection", TransientSourceError, "breaks the connection"),
+        (GET + "http2: client connection lost", TransientSourceError, "breaks the connection"),
+        (GET + "dial tcp 10.0.0.1:443: connect: connection timed out", SourceError, "check network"),
+        ("reading manifest 1 in r/app: manifest unknown: lookup of tag failed", ImageNotFoundError, "does not exist"),
+        ("StatusCode: 403, the license terms were not accepted", SourceError, "denies access"),
         (GET + "tls: first record does not look like a TLS handshake", SourceError, "speaks plain HTTP"),
         ("Source image rejected: A signature was required, but no signature exists", SourceError, "signature policy"),
         ("Source image rejected: Running image docker://r/app is rejected by policy.", SourceError, "signature policy"),
@@ -180,6 +195,22 @@ def test_other_transports(said: str, source: str, kind: type[SystemContainerErro
     error = translate(said, source)
     assert error.__class__ is kind
     assert text in str(error)
+
+
+def test_what_signs_an_address_is_not_shown() -> None:
+    said = (
+        'Get "https://storage.example.com/b?X-Signature=secret&a=b": dial tcp 10.0.0.1:443: connect: connection refused'
+    )
+    shown = str(translate(said, SOURCE))
+    assert "https://storage.example.com/b?..." in shown
+    assert "secret" not in shown
+
+
+def test_naming() -> None:
+    with pytest.raises(TransientSourceError, match=f"^'{SOURCE}': damaged$"), naming(SOURCE):
+        raise TransientSourceError("damaged")
+    with pytest.raises(SourceError, match=f"^{SOURCE} is damaged$"), naming(SOURCE):
+        raise SourceError(f"{SOURCE} is damaged")
 
 
 def test_silence() -> None:
