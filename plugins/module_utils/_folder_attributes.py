@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ._gvariant import Node
 from ._layer_tree import is_opaque, merge_folder
-from ._ostree_reader import IMPLIED_PARENTS, RepositoryReader
+from ._ostree_reader import RepositoryReader
 
 PLAIN = hashlib.sha256(struct.pack(">III", 0, 0, 0o40755)).hexdigest()
 """Checksum of the dirmeta object ``(uuua(ayay))`` of a directory of root's with mode 0755 and no xattrs."""
@@ -39,8 +39,7 @@ class FolderMerger:
 
     def __init__(self, repository: RepositoryReader, commits: Sequence[str]) -> None:
         self._repository = repository
-        # Who stored the layer did not say in how many cases a parent was made up, or it was in some.
-        self._implies = [repository.metadata(commit).get(IMPLIED_PARENTS) != "0" for commit in commits]
+        self._implied = [repository.implied_folders(commit) for commit in commits]
         self._roots = [(index, repository.root(commit)) for index, commit in enumerate(commits)]
 
     @property
@@ -53,8 +52,13 @@ class FolderMerger:
         children = [(index, self._repository.children(node)) for index, node in nodes]
         opaque = (position for position in reversed(range(len(nodes))) if is_opaque(children[position][1]))
         checked_out = nodes[next(opaque, 0)][1]
-        said = (node for index, node in reversed(nodes) if not (self._implies[index] and node.meta == PLAIN))
+        said = (node for index, node in reversed(nodes) if not (node.meta == PLAIN and self._is_implied(index, path)))
         return MergedFolder(path, children, next(said, checked_out).meta or "", checked_out.meta or "")
+
+    def _is_implied(self, index: int, path: str) -> bool:
+        """Tell whether a layer may have no entry for a directory: who stored it did not say, or said so."""
+        implied = self._implied[index]
+        return implied is None or path.lstrip("/") in implied
 
     def to_change(self) -> Iterator[MergedFolder]:
         """Yield the directories that have to be changed after ``ostree checkout``, parents first."""

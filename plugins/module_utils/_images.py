@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ._errors import ImageNotFoundError, StoreError
@@ -84,7 +85,11 @@ def look_up(repository: RepositoryReader, ref: str, *, verify: bool = False) -> 
     if verify:
         from ._verify import find_damage
 
-        damage = find_damage(repository, image_commits(repository, image))
+        try:
+            commits = image_commits(repository, image)
+        except StoreError:  # a ref that cannot be read
+            return Held("incomplete", commit, image)
+        damage = find_damage(repository, commits)
         if damage:
             return Held("damaged", commit, image, damage)
     return Held("present" if is_complete(repository, image) else "incomplete", commit, image)
@@ -107,7 +112,26 @@ def converge_image(
             # Another run was faster: all is decided anew, as a manifest from before could move a tag back.
             decision = seen if found == seen.found else _decide(found, source, refresh=refresh)
             result = _carry_out(store, source, decision)
-            return decision.outcome(stored_image(repository, request.name.ref), result)
+            damage = _mend_deeper(store, source, decision)
+            outcome = decision.outcome(stored_image(repository, request.name.ref), result)
+            return replace(outcome, damage=damage)
+
+
+def _mend_deeper(store: Repository, source: _Source, decision: _Decision) -> tuple[Damage, ...]:
+    """Mend what is damaged below a directory that was: only once that is there again does it tell. Return all damage."""
+    damage = known = decision.found.image.damage
+    while known:
+        found = _look(store, source.request)
+        if found.image.damage == known:
+            raise StoreError(
+                f"The image '{source.request.name}' stays damaged ('{known[0].path}' is {known[0].problem}, with {len(known)} in"
+                " all) when it is pulled again: check the disk"
+            )
+        known = found.image.damage
+        if known:
+            _carry_out(store, source, _decide(found, source, refresh=False))
+            damage += known
+    return damage
 
 
 def _look(repository: RepositoryReader, request: ImageRequest) -> _Found:

@@ -22,6 +22,12 @@ Move = Callable[[int], int]
 
 _PIECE = 1024 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_SKIPPABLE = b"\x2a\x4d\x18"
+"""End of the magic number of a frame that says nothing of the content; it begins with 0x50 to 0x5f (RFC 8878, 3.1.2)."""
+
+_WINDOW = "--long=29"
+"""Lets zstd take the memory that an image asks for, 512 MiB at most, as podman does; by default these are 128."""
+
 _FASTER_THAN_ZLIB = (("igzip", "-dc"), ("unpigz", "-dc"))
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 """Lets zlib expect gzip's header and check its trailer (zlib.h, inflateInit2)."""
@@ -41,8 +47,8 @@ def inflated(pieces: Iterator[bytes], *, move: Move | None = None) -> Generator[
             break
         first += more
     pieces = itertools.chain([first], pieces)
-    if first.startswith(_ZSTD):
-        yield from _through([find_tool("zstd"), "-dcq"], pieces, move)
+    if first.startswith(_ZSTD) or (first[1:4] == _SKIPPABLE and first[0] & 0xF0 == 0x50):
+        yield from _through([find_tool("zstd"), "-dcq", _WINDOW], pieces, move)
     elif first.startswith(_GZIP):
         command = _installed(_FASTER_THAN_ZLIB)
         yield from _through(command, pieces, move) if command else _gunzipped(pieces)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -25,15 +25,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImportedLayer:
-    """A layer as a commit without a ref. ``lower_links`` are its hard links, path to target, to files of lower layers;
-    they are missing in the commit until ``_lower_links`` has put them there, and recorded them in ``placed_links``."""
+    """A layer as a commit without a ref.
+
+    ``implied`` are the directories that it has no entry for. ``lower_links`` are its hard links, path to target, to files
+    of lower layers; they are missing in the commit until ``_lower_links`` has put them there, and recorded them in
+    ``placed_links``.
+    """
 
     descriptor: Descriptor
     diff_id: str
     commit: str
     size: int
     dropped: int
-    implied: int
+    implied: Sequence[str]
     lower_links: Mapping[str, str] = field(default_factory=dict)
     placed_links: str | None = None
 
@@ -75,7 +79,7 @@ def _import_once(
             commit=commit.finish(),
             size=layer_filter.bytes,
             dropped=layer_filter.dropped,
-            implied=layer_filter.implied,
+            implied=[path.decode() for path in layer_filter.implied],
             lower_links={path.decode(): target.decode() for path, target in layer_filter.lower_links.items()},
         )
     finally:

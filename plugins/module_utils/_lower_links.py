@@ -22,10 +22,9 @@ from ._layer_import import ImportedLayer
 from ._oci_image import Descriptor
 from ._ostree import MAX_METADATA_STRING, Repository
 from ._ostree_reader import LOWER_LINKS, RepositoryReader
+from ._verify import find_damage, stored_xattrs
 
 _PIECE = 1024 * 1024
-_SELINUX = "security.selinux"
-"""A host with SELinux adds it to files that were stored without it."""
 
 
 def place_lower_links(
@@ -73,6 +72,7 @@ def _placed(repository: Repository, below: Sequence[str], layer: ImportedLayer) 
             f"The image's layer is refused: it has {len(found)} hard links to files of lower layers, and not more than "
             f"{MAX_METADATA_STRING} bytes of names can be recorded: build the image with copies of them"
         )
+    _check_folders(repository, layer)
     running = repository.commit_tar(over=layer.commit)
     try:
         for piece in _tar(repository, found):
@@ -88,6 +88,17 @@ def _placed(repository: Repository, below: Sequence[str], layer: ImportedLayer) 
                 "images that have it with 'verify: true', then try again"
             )
     return replace(layer, commit=commit, placed_links=record)
+
+
+def _check_folders(repository: Repository, layer: ImportedLayer) -> None:
+    """Raise ``StoreError`` when ostree kept a damaged directory: made anew from it, the layer would be sound, and wrong."""
+    damage = find_damage(repository, [layer.commit], files=False)
+    if damage:
+        raise StoreError(
+            f"The OSTree repository '{repository.path}' is damaged: object {damage[0].checksum}.{damage[0].kind} is"
+            f" {damage[0].problem}: mend the images that have it with 'verify: true', or, if none has, prune the store; then"
+            " try again"
+        )
 
 
 def _recorded(repository: RepositoryReader, layer: Descriptor) -> str | None:
@@ -134,14 +145,12 @@ def _tar(repository: RepositoryReader, links: Mapping[str, str]) -> Iterator[byt
         location = repository.object_path(checksum, "file")
         status = os.lstat(location)
         member = tarfile.TarInfo(path)
-        xattrs: dict[str, str] = {}
+        xattrs = {"hdrcharset": "BINARY"}  # as _tar_header.extended_header() has it
         member.pax_headers = xattrs
         member.mode, member.uid, member.gid = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
         # In falling order, as _tar_header.extended_header() has them.
-        for name in sorted(os.listxattr(location, follow_symlinks=False), reverse=True):
-            if name != _SELINUX:
-                value = os.getxattr(location, name, follow_symlinks=False)
-                xattrs["SCHILY.xattr." + name] = value.decode("utf-8", "surrogateescape")
+        for name, value in sorted(stored_xattrs(location, status, checksum).items(), reverse=True):
+            xattrs["SCHILY.xattr." + os.fsdecode(name)] = value.decode("utf-8", "surrogateescape")
         if stat.S_ISLNK(status.st_mode):
             member.type, member.linkname = tarfile.SYMTYPE, os.readlink(location)
             yield member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")

@@ -11,8 +11,10 @@ against its checksum when it is read. Formats: https://ostreedev.github.io/ostre
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import json
 import os
 import re
 import stat
@@ -27,8 +29,8 @@ from ._record import dataclass
 if TYPE_CHECKING:
     from ._layer_tree import Replaced
 
-IMPLIED_PARENTS = "system-containers.implied-parents"
-"""Metadata of a layer: how many directories it does not list but only has as parents."""
+IMPLIED_PARENTS, IMPLIED_PATHS = "system-containers.implied-parents", "system-containers.implied-paths"
+"""Metadata of a layer: how many directories it does not list but only has as parents, and which (JSON), unless they are many."""
 
 LOWER_LINKS = "system-containers.lower-links"
 """Metadata of a layer that has hard links to files of the layers below it: which, and what they were."""
@@ -272,11 +274,20 @@ class RepositoryReader:
 
         if self._file_entry(item.file.checksum, path).type != "l" or is_opaque(self.children(item.folder)):
             return
-        if self.metadata(commit).get(IMPLIED_PARENTS) != "0":
+        implied = self.implied_folders(commit)
+        if implied is None or path in implied:
             raise StoreError(
                 f"A layer of the image may put files below '/{path}', which is a symbolic link in a lower layer: this is "
                 "not supported, build the image so that they are put where the link leads"
             )
+
+    def implied_folders(self, commit: str) -> frozenset[str] | None:
+        """Return the directories, empty for the root, that a layer has files in and no entry for; None when that is not known."""
+        metadata = self.metadata(commit)
+        if IMPLIED_PATHS in metadata:
+            with contextlib.suppress(ValueError, TypeError):
+                return frozenset(json.loads(metadata[IMPLIED_PATHS]))
+        return frozenset() if metadata.get(IMPLIED_PARENTS) == "0" else None
 
     def children(self, folder: Node) -> dict[str, Node]:
         """Return what a directory of a commit has in it, by name."""

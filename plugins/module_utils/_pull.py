@@ -33,7 +33,7 @@ from ._oci_image import (
     parse_config,
 )
 from ._ostree import MAX_METADATA_STRING, Repository
-from ._ostree_reader import IMPLIED_PARENTS, LOWER_LINKS
+from ._ostree_reader import IMPLIED_PARENTS, IMPLIED_PATHS, LOWER_LINKS
 from ._record import dataclass
 from ._source_errors import naming
 from ._stored_image import (
@@ -105,7 +105,7 @@ def pull(repository: Repository, proxy: ImageProxy, remote: RemoteImage, *, refs
         sync.finish()
     for ref, commit in (*blobs.items(), *((ref, image_commit) for ref in refs)):
         repository.set_ref(ref, commit)
-    for layer in imported:
+    for layer in (*(layer for layer, _refs in finished), *imported):
         repository.forget_commit(layer.commit)
     return PullResult(
         bytes_downloaded=sum(layer.descriptor.size for layer in imported) + config_size,
@@ -188,11 +188,18 @@ def _store_layer(repository: Repository, layer: ImportedLayer, descriptors: Sequ
             "docker.size": str(descriptor.size),
             UNPACKED_SIZE: str(layer.size),
             DIFF_ID: layer.diff_id,
-            IMPLIED_PARENTS: str(layer.implied),
+            IMPLIED_PARENTS: str(len(layer.implied)),
+            **_implied_paths(layer),
             **({LOWER_LINKS: layer.placed_links} if layer.placed_links else {}),
         }
         refs[descriptor.ref] = repository.commit_tree_of(layer.commit, metadata=metadata)
     return refs
+
+
+def _implied_paths(layer: ImportedLayer) -> dict[str, str]:
+    """Return the metadata that names the directories that a layer implies, unless these are too many."""
+    text = json.dumps(layer.implied)
+    return {IMPLIED_PATHS: text} if len(text) <= MAX_METADATA_STRING else {}
 
 
 def _store_config(repository: Repository, data: bytes, *, sync: bool) -> str:

@@ -53,16 +53,27 @@ def stumbled(reason: str) -> bool:
 
 
 def _wait_for_staging(process: subprocess.Popen[bytes]) -> None:
-    """Return when ostree has its staging folder open, or has ended, or does without one for long."""
+    """Return when ostree has its staging folder open, or has ended, or does without one for long.
+
+    It looks into those of others for a moment first: its own is the one that stays open.
+    """
     deadline = time.monotonic() + _STAGING_TIMEOUT
-    descriptors = f"/proc/{process.pid}/fd"
+    before: set[str] = set()
     while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            for name in os.listdir(descriptors):
-                with contextlib.suppress(OSError):
-                    if "/staging-" in os.readlink(f"{descriptors}/{name}"):
-                        return
+        now = {path for path in _open_files(process.pid) if "/staging-" in path}
+        if now & before:
+            return
+        before = now
         time.sleep(_STAGING_POLL)
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """Yield the paths that a process has open."""
+    descriptors = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):
+        for name in os.listdir(descriptors):
+            with contextlib.suppress(OSError):
+                yield os.readlink(f"{descriptors}/{name}")
 
 
 class TarCommit:

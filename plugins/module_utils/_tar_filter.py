@@ -19,13 +19,16 @@ from ._oci_image import LayerLimits
 from ._tar_header import (
     BLOCK,
     OVERRIDES,
+    canonical,
     changes_all,
     check_owner,
     check_sum,
     check_symlink,
     decimal,
     directory_header,
+    empty_file_header,
     extended_header,
+    fits,
     header_name,
     normalised,
     number,
@@ -82,13 +85,14 @@ class TarFilter:
         self._xattrs: dict[bytes, bytes] = {}
         self._seen: dict[bytes, bytes] = {b"": _DIRECTORY}
         self._link_targets: set[bytes] = set()
-        self._implied: set[bytes] = set()
+        self._links: dict[bytes, bytes] = {}  # to what they lead in the end: ostree finds no link to a link
+        self._implied: set[bytes] = {b""}
         self._new_parents: list[bytes] = []  # implied by the current entry, the deepest first
 
     @property
-    def implied(self) -> int:
-        """How many directories were not entries of their own, only parents of others."""
-        return len(self._implied)
+    def implied(self) -> list[bytes]:
+        """The directories that were not entries of their own, only parents of others; the root is empty."""
+        return sorted(self._implied)
 
     def feed(self, data: bytes) -> list[bytes | memoryview]:
         """Take the next piece of the layer and return the buffers to write (slices of ``data`` among them)."""
@@ -173,8 +177,7 @@ class TarFilter:
         if self._pending:
             self._overrides, self._xattrs, self._pending = {}, {}, 0
         name = overrides.get(b"path") or header_name(block)
-        for key, start in ((b"uid", 108), (b"gid", 116)):
-            check_owner(overrides.get(key), block[start : start + 8], name)
+        check_owner(block, overrides, name)
         if b"size" in overrides:
             size = decimal(overrides[b"size"], "size")
         if kind == _REGULAR and name.endswith(b"/"):
@@ -184,13 +187,16 @@ class TarFilter:
         payload = size if kind == _REGULAR else 0
         self._remaining = payload + -payload % BLOCK
         target = overrides.get(b"linkpath") or block[157:257].partition(b"\0")[0]
-        self._action = _PASS if self._accept(normalised(name), kind, target) else _DROP
+        path = normalised(name)
+        self._action = _PASS if self._accept(path, kind, target) else _DROP
         parents = b""
         if self._new_parents:
             parents = b"".join(map(directory_header, reversed(self._new_parents)))
             self._new_parents.clear()
         if self._action == _DROP:
-            return parents
+            return parents + self._hidden(path)
+        if kind == _LINK and self._links[path] != normalised(target):
+            overrides[b"linkpath"] = self._links[path]
         if payload != size:
             block = with_size(block, 0)
             overrides.pop(b"size", None)
@@ -207,8 +213,8 @@ class TarFilter:
             return False
         if kind == _NODE:
             self.dropped += 1
-        else:
-            self._check_place(path, kind)
+        self._check_place(path, kind)
+        self._links.pop(path, None)
         if kind == _LINK:
             kind = self._link(path, normalised(target))
         elif kind == _SYMLINK:
@@ -219,6 +225,15 @@ class TarFilter:
             self.lower_links.pop(path, None)
         self._seen[path] = kind
         return kind not in _NOT_PASSED
+
+    def _hidden(self, path: bytes) -> bytes:
+        """Return a whiteout in place of a device or fifo that is left out: what lower layers have there is hidden at least."""
+        parent, slash, name = path.rpartition(b"/")
+        whiteout = parent + slash + _WHITEOUT + name
+        if self._seen.get(path) != _NODE or not fits(whiteout):
+            return b""
+        self._seen[whiteout] = _REGULAR
+        return empty_file_header(whiteout)
 
     def _check_place(self, path: bytes, kind: bytes) -> None:
         """Refuse an entry below something that is not a directory, and one that changes an earlier one's type."""
@@ -246,7 +261,7 @@ class TarFilter:
         """Refuse an entry beside its own whiteout where ostree, which goes by name, would apply it afterwards."""
         parent, slash, name = path.rpartition(b"/")
         own = name.removeprefix(_WHITEOUT)
-        if own[:1] < b".":
+        if own < _WHITEOUT + own:
             other = own if own != name else _WHITEOUT + name
             if parent + slash + other in self._seen:
                 refuse(f"{shown(path)} stands beside {shown(other)}, which is not supported for such a name")
@@ -264,6 +279,7 @@ class TarFilter:
             self.lower_links[path] = self.lower_links[target]
         elif found != _NODE:
             self._link_targets.add(target)
+            self._links[path] = self._links.get(target, target)
         return found
 
     def _check_lower_link(self, path: bytes, target: bytes) -> None:
@@ -323,7 +339,7 @@ class TarFilter:
                 continue
             xattr = xattr_name(key, value)
             if xattr is not None:
-                self._xattrs[xattr] = value
+                self._xattrs[xattr] = canonical(xattr, value)
 
     def _override(self, key: bytes, value: bytes) -> None:
         if not value or b"\0" in value:

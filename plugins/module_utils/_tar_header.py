@@ -24,7 +24,13 @@ _FOREIGN_XATTR = b"LIBARCHIVE.xattr."
 _SPARSE = (b"GNU.sparse.", b"SCHILY.realsize")
 _KEPT_XATTRS = (b"user.", b"trusted.", b"security.")
 _DROPPED_XATTRS = (b"trusted.overlay.", b"user.overlay.", b"user.ostreemeta")
-_MAX_NAME, _MAX_PATH = 255, 4095
+_MAX_NAME, _MAX_PATH, _MAX_TARGET = 255, 3500, 4095
+"""Bytes of one name, of a path inside of the image, and of a link's target. Linux takes 4095 in all (limits.h, PATH_MAX), and a
+path has the deployment's in front of it on the host."""
+
+_MAX_DEPTH = 500
+"""Names that a path may have."""
+
 _MAX_ID = 2**32 - 2
 _SIZE, _MODE = slice(124, 136), slice(100, 108)
 _LINK_MODE = b"0000777\0"
@@ -66,11 +72,13 @@ def decimal(text: bytes, what: str) -> int:
     return int(text)
 
 
-def check_owner(override: bytes | None, field: bytes, name: bytes) -> None:
-    """Refuse a uid or gid that Linux does not have; a PAX record (``override``) goes before the header's field."""
-    owner = number(field, "owner") if override is None else decimal(override, "owner")
-    if owner > _MAX_ID:
-        refuse(f"{shown(name)} has the owner {owner}, which Linux does not know")
+def check_owner(block: bytes, overrides: Mapping[bytes, bytes], name: bytes) -> None:
+    """Refuse a uid or gid that Linux does not have; a PAX record (``overrides``) goes before the header's field."""
+    for key, start in ((b"uid", 108), (b"gid", 116)):
+        override = overrides.get(key)
+        owner = number(block[start : start + 8], "owner") if override is None else decimal(override, "owner")
+        if owner > _MAX_ID:
+            refuse(f"{shown(name)} has the owner {owner}, which Linux does not know")
 
 
 def with_size(block: bytes, size: int) -> bytes:
@@ -101,18 +109,34 @@ _EXTENDED = _new_header(b"PaxHeader", b"0000644\0", b"x")
 
 def directory_header(path: bytes) -> bytes:
     """Return an entry for a directory of root's, 0755."""
+    return _entry(path, b"0000755\0", b"5")
+
+
+def empty_file_header(path: bytes) -> bytes:
+    """Return an entry for an empty file of root's, 0644."""
+    return _entry(path, b"0000644\0", b"0")
+
+
+def _entry(path: bytes, mode: bytes, kind: bytes) -> bytes:
     extended = extended_header({b"path": path}, {}) if len(path) > 100 else b""
-    return extended + _new_header(path, b"0000755\0", b"5")
+    return extended + _new_header(path, mode, kind)
+
+
+def fits(path: bytes) -> bool:
+    """Tell whether a path is short enough."""
+    return len(path) <= _MAX_PATH and len(path.rpartition(b"/")[2]) <= _MAX_NAME
 
 
 def extended_header(overrides: Mapping[bytes, bytes], xattrs: Mapping[bytes, bytes]) -> bytes:
     """Return a PAX header with its records, nothing when there are none.
 
     The xattrs stand in falling order: libarchive turns them round, ostree hashes them as they come, and later as the
-    disk has them, sorted.
+    disk has them, sorted. Names are bytes: without ``hdrcharset`` libarchive would compose what Unicode lets be decomposed.
     """
+    ascii_only = all(value.isascii() for value in overrides.values())
     body = b"".join(
-        [_record(key, value) for key, value in overrides.items()]
+        ([] if ascii_only else [_record(b"hdrcharset", b"BINARY")])
+        + [_record(key, value) for key, value in overrides.items()]
         + [_record(_XATTR + name, xattrs[name]) for name in sorted(xattrs, reverse=True)]
     )
     return with_size(_EXTENDED, len(body)) + body + bytes(-len(body) % BLOCK) if body else b""
@@ -156,6 +180,16 @@ def xattr_name(key: bytes, value: bytes) -> bytes | None:
     return name if name.startswith(_KEPT_XATTRS) and len(name) <= _MAX_NAME else None
 
 
+def canonical(xattr: bytes, value: bytes) -> bytes:
+    """Return the value of an xattr as Linux gives it back: file capabilities of version 3 whose root is 0 as version 2.
+
+    ostree compares what it hashed with what is on disk. The structure is ``vfs_ns_cap_data`` of linux/capability.h.
+    """
+    if xattr == b"security.capability" and len(value) == 24 and value[3] == 3 and not any(value[20:]):
+        return value[:3] + b"\2" + value[4:20]
+    return value
+
+
 def on_link(xattr: bytes) -> bool:
     """Tell whether Linux lets a symbolic link have an xattr."""
     return not xattr.startswith(b"user.")
@@ -169,15 +203,15 @@ def normalised(name: bytes) -> bytes:
     if not name:
         refuse("an entry has no name")
     path = b"/".join(parts)
-    if len(path) > _MAX_NAME and (len(path) > _MAX_PATH or max(map(len, parts)) > _MAX_NAME):
-        refuse(f"the name {shown(name)} is too long")
+    if len(path) > _MAX_NAME and (len(path) > _MAX_PATH or max(map(len, parts)) > _MAX_NAME or len(parts) > _MAX_DEPTH):
+        refuse(f"the name {shown(name)} is too long, or has too many directories")
     _check_text(path)
     return path
 
 
 def check_symlink(path: bytes, target: bytes) -> None:
     """Refuse a symbolic link that cannot be made, or that stands in place of the root directory."""
-    if not path or not target or len(target) > _MAX_PATH:
+    if not path or not target or len(target) > _MAX_TARGET:
         refuse(f"{shown(path)} is a symbolic link with a malformed target, or in place of the root directory")
     _check_text(target)
 

@@ -48,16 +48,22 @@ def in_parallel(function: Callable[[_Item], _Answer], items: Sequence[_Item]) ->
 
 
 def find_damage(
-    repository: RepositoryReader, commits: Sequence[str], *, hashes: FileHashes | None = None
+    repository: RepositoryReader, commits: Sequence[str], *, hashes: FileHashes | None = None, files: bool = True
 ) -> tuple[Damage, ...]:
     """Return the damaged objects of ``commits``, in their order, each once for every path that has it.
 
-    What stands below a directory that cannot be read is not looked at: nothing tells what it is.
+    What stands below a directory that cannot be read is not looked at: nothing tells what it is. Without ``files``, only
+    directories, and the commits themselves, are.
     """
     verifier = _Verifier(repository, hashes or FileHashes())
-    places = [(commit, *place) for commit in dict.fromkeys(commits) for place in verifier.walk(commit)]
-    files = list({checksum for _commit, _path, checksum, kind in places if kind == "file"})
-    problems = dict(zip(files, in_parallel(verifier.file_problem, files)))
+    places = [
+        (commit, *place)
+        for commit in dict.fromkeys(commits)
+        for place in verifier.walk(commit)
+        if files or place[2] != "file"
+    ]
+    looked_at = list({checksum for _commit, _path, checksum, kind in places if kind == "file"})
+    problems = dict(zip(looked_at, in_parallel(verifier.file_problem, looked_at)))
     return tuple(
         Damage(commit, path, checksum, kind, problem)
         for commit, path, checksum, kind in places
@@ -123,6 +129,13 @@ def xattrs_of(path: str) -> dict[bytes, bytes]:
     """Return the xattrs of a file, link or directory, no link followed."""
     names = os.listxattr(path, follow_symlinks=False)
     return {os.fsencode(name): os.getxattr(path, name, follow_symlinks=False) for name in names}
+
+
+def stored_xattrs(path: str, status: os.stat_result, checksum: str) -> dict[bytes, bytes]:
+    """Return the xattrs that a file object was stored with: without SELinux's label, if the host added that."""
+    xattrs = xattrs_of(path)
+    labelled = SELINUX in xattrs and _checksum(path, status, xattrs) == checksum
+    return xattrs if labelled else without_label(xattrs)
 
 
 def without_label(xattrs: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

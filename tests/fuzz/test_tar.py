@@ -218,7 +218,9 @@ class Store:
             running.abort()
         links = {path.decode(): target.decode() for path, target in layer.lower_links.items()}
         digest = digest_of(data)
-        return ImportedLayer(Descriptor("", digest, 0), digest, commit, 0, 0, layer.implied, links)
+        return ImportedLayer(
+            Descriptor("", digest, 0), digest, commit, 0, 0, [path.decode() for path in layer.implied], links
+        )
 
     def check_out(self, commits: Sequence[str]) -> dict[str, str]:
         """Check commits out, after a look at them, and list what comes of it."""
@@ -249,10 +251,8 @@ def expected(data: bytes) -> dict[str, str]:
     with tarfile.open(fileobj=io.BytesIO(data), encoding="utf-8", errors="surrogateescape") as archive:
         for member in archive:
             name = os.path.normpath("/" + member.name).lstrip("/")
-            if member.ischr() or os.path.basename(name).startswith(".wh."):
-                parent = os.path.dirname(name) if not member.ischr() else ""
-            else:
-                parent = os.path.dirname(name)
+            parent = os.path.dirname(name)
+            if not member.ischr() and not os.path.basename(name).startswith(".wh."):
                 found.pop(name, None)
                 if not member.islnk() or os.path.normpath("/" + member.linkname).lstrip("/") in found:
                     found[name] = entry_of(member, archive, found)

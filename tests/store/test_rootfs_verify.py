@@ -216,7 +216,7 @@ DAMAGES: dict[str, tuple[Callable[[pathlib.Path], object], list[tuple[str, str]]
         lambda top: (top / "etc/empty").write_text("x", encoding="ascii"),
         [("/etc/empty", "content")],
     ),
-    "mode of a directory": (lambda top: (top / "several").chmod(0o755), [("/several", "mode")]),
+    "mode of a directory": (lambda top: (top / "several").chmod(0o711), [("/several", "mode")]),
     "mode of the root": (lambda top: top.chmod(0o700), [("", "mode")]),
     "owner of a directory": (lambda top: os.chown(top / "usr/bin", 0, 33), [("/usr/bin", "owner")]),
     "xattr of a directory": (lambda top: os.setxattr(top / "usr", "user.a", b"1"), [("/usr", "xattrs")]),

@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 import stat
+import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -39,8 +40,16 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import ImageOutcome
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import digest_of
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._stored_image import layer_commits
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._verify import find_damage
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._prune_observe import unnamed_commits
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._stored_image import (
+    image_commits,
+    layer_commits,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._verify import (
+    FileHashes,
+    _Verifier,
+    find_damage,
+)
 
 CAPABILITY = bytes.fromhex("0100000200040000000000000000000000000000")
 """cap_net_bind_service=ep, as the kernel keeps it."""
@@ -156,8 +165,46 @@ LOWER = archive(folder("d"), file("d/f", b"low"), file("f", b"low"), symlink("s"
 FOLDER = {"d": "d 0755", "d/f": "- 0644 low"}
 SOCKET = archive(file("run/s", b"", mode=0o140644, pax_headers={"SCHILY.filetype": "socket"}))
 LONG = "/".join(["n" * 255] * 10)
+COMPOSED, DECOMPOSED = "\u00e9", "e\u0301"
+"""One letter, written in two ways: as names these are two."""
+
+ROOT_ONLY = bytes.fromhex("01000003000400000000000000000000000000000000000000")[:24]
+"""CAPABILITY as some builders write it, with the root user of the namespace: 0."""
 
 KEPT: dict[str, tuple[Sequence[bytes], dict[str, str]]] = {
+    "decomposed names": (
+        [archive(folder(DECOMPOSED), file(f"{DECOMPOSED}/f", b"1"), file(f"{COMPOSED}/f", b"2"), symlink("s", f"{DECOMPOSED}/f"))],
+        {DECOMPOSED: "d 0755", f"{DECOMPOSED}/f": "- 0644 1", COMPOSED: "d 0755", f"{COMPOSED}/f": "- 0644 2", "s": f"l {DECOMPOSED}/f"},
+    ),
+    "a whiteout of a decomposed name": (
+        [archive(file(DECOMPOSED), file(COMPOSED, b"x"), layout=tarfile.GNU_FORMAT), archive(file(f".wh.{DECOMPOSED}", b""))],
+        {COMPOSED: "- 0644 x"},
+    ),
+    "a hard link to a decomposed name of a lower layer": (
+        [archive(file(DECOMPOSED, b"x"), symlink("s", DECOMPOSED)), archive(link(f"h{DECOMPOSED}", DECOMPOSED), link("t", "s"))],
+        {DECOMPOSED: "- 0644 x", f"h{DECOMPOSED}": "- 0644 x", "s": f"l {DECOMPOSED}", "t": f"l {DECOMPOSED}"},
+    ),
+    "hard links to hard links": (
+        [archive(file("f", b"x"), link("g", "f"), link("h", "./g"), link("a", "h"), link("e", "g"))],
+        dict.fromkeys("aefgh", "- 0644 x"),
+    ),
+    "a device and a fifo over what a lower layer has": (
+        [LOWER, archive(special("d", tarfile.FIFOTYPE), special("f", tarfile.CHRTYPE), link("s", "f"))],
+        {},
+    ),
+    "a file in place of a fifo": ([LOWER, archive(special("f", tarfile.FIFOTYPE), file("f", b"x"))], {**FOLDER, "f": "- 0644 x", "s": "l ../canary"}),
+    "a file capability with the root user 0": (
+        [archive(file("f", b"x", pax_headers={"SCHILY.xattr.security.capability": ROOT_ONLY.decode()}))],
+        {"f": f"- 0644 x security.capability={CAPABILITY.hex()}"},
+    ),
+    "a directory of root beside an implied one": (
+        [archive(folder("t", mode=0o1777, uid=7), file("t/f", b"x")), archive(folder("t"), file("x/y", b"x"))],
+        {"t": "d 0755", "t/f": "- 0644 x", "x": "d 0755", "x/y": "- 0644 x"},
+    ),
+    "a directory over a link beside an implied one": (
+        [LOWER, archive(folder("s"), file("s/file", b"new"), file("x/y", b"x"))],
+        {**FOLDER, "f": "- 0644 low", "s": "d 0755", "s/file": "- 0644 new", "x": "d 0755", "x/y": "- 0644 x"},
+    ),
     "absolute path": ([archive(file("/abs/f", b"x"))], {"abs": "d 0755", "abs/f": "- 0644 x"}),
     "entry .": ([archive(folder("."), file("./a/./f", b"x"))], {"a": "d 0755", "a/f": "- 0644 x"}),
     "entry /": ([archive(folder("/"), file("//a//f", b"x"))], {"a": "d 0755", "a/f": "- 0644 x"}),
@@ -268,7 +315,17 @@ def test_the_root_keeps_its_mode_and_owner(place: Place) -> None:
     assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o1711, 5, 6)
 
 
+def test_a_layer_without_an_entry_for_the_root_directory(place: Place) -> None:
+    """It says nothing of it, and what ostree makes up does not count."""
+    place.check_out(place.pull(archive(folder("/", mode=0o700), file("a")), archive(file("b"), folder("c"))))
+    assert stat.S_IMODE(place.checkout.stat().st_mode) == 0o700
+
+
 REFUSED: dict[str, tuple[Sequence[bytes], str]] = {
+    "a dot file beside its own whiteout": ([archive(file(".f"), file(".wh..f", b""))], "'.wh..f' stands beside '.f'"),
+    "a dot file after its own whiteout": ([archive(file("d/.wh..a", b""), file("d/.a"))], "'d/.a' stands beside"),
+    "a dot file in place of a fifo": ([archive(special(".f", tarfile.FIFOTYPE), file(".f"))], "'.f' stands beside"),
+    "too deep": ([archive(file("a/" * 500 + "f"))], "too long, or has too many directories"),
     "..": ([archive(file("../canary/file"))], "has '..' in its path"),
     "a/../../b": ([archive(file("a/../../canary/file"))], "has '..' in its path"),
     "symlink /.": ([archive(symlink("/.", "/etc"))], "in place of the root directory"),
@@ -368,6 +425,10 @@ def test_through_a_link_of_a_lower_layer(place: Place, name: str) -> None:
         place.check_out(outcome)
 
 
+def zstd(data: bytes, *options: str) -> bytes:
+    return subprocess.run(["zstd", "-qc", *options], input=data, capture_output=True, check=True).stdout
+
+
 GZIPPED = gzip.compress(archive(file("f", b"x")), 1)
 
 
@@ -381,6 +442,8 @@ GZIPPED = gzip.compress(archive(file("f", b"x")), 1)
         pytest.param(gzip.compress(LOWER)[:-8], LOWER, id="without its own checksum"),
         pytest.param(gzip.compress(LOWER + b"junk" * 500), LOWER + b"junk" * 500, id="junk after the archive"),
         pytest.param(LOWER, LOWER, id="not compressed"),
+        pytest.param(b"\x5a\x2a\x4d\x18\x03\0\0\0abc" + zstd(LOWER), LOWER, id="zstd after a frame to skip"),
+        pytest.param(zstd(LOWER, "--long=29"), LOWER, id="zstd with a large window"),
     ],
 )
 def test_streams_that_unpack_to_the_diff_id(place: Place, blob: bytes, unpacked: bytes) -> None:
@@ -515,6 +578,39 @@ def test_hard_links_to_files_of_a_lower_layer(place: Place) -> None:
     assert (place.checkout / "again").stat().st_ino == (place.checkout / "n/f").stat().st_ino
     assert (place.checkout / "cap").stat().st_ino == (place.checkout / "n/cap").stat().st_ino
     assert converge(place.repository).plan.actions == ()
+    commits = list(pathlib.Path(place.repository.path, "objects").rglob("*.commit"))
+    assert len(commits) == len(place.repository.refs())
+
+
+def test_hard_links_to_a_file_with_a_label(place: Place) -> None:
+    """SELinux's, that the layer brings; a host that has SELinux adds one to files without."""
+    label = xattrs(security_selinux=b"system_u:object_r:bin_t:s0\0")
+    found = place.check_out(place.pull(archive(file("f", b"x", **label)), archive(link("h", "f"))))
+    assert found["h"] == found["f"]
+    assert "security.selinux" in found["h"]
+
+
+def test_a_damaged_directory_is_not_made_anew(place: Place) -> None:
+    """What a pull leaves of such a layer before its links were placed is in no image; the next pull would build on it."""
+    first = place.pull(BASE, UPPER)
+    assert first.stored is not None
+    expected = place.check_out(first)
+    used = {
+        place.repository.object_path(item[1], item[2])
+        for commit in image_commits(place.repository, first.stored)
+        for item in _Verifier(place.repository, FileHashes()).walk(commit)
+    }
+    unused = [
+        path for path in pathlib.Path(place.repository.path, "objects").rglob("*.dirtree") if str(path) not in used
+    ]
+    assert unused
+    for path in unused:
+        path.write_bytes(path.read_bytes().replace(b"own", b"new"))
+    place.repository.delete_ref(first.stored.manifest.layers[1].ref)
+    with pytest.raises(StoreError, match=r"is damaged: object [0-9a-f]{64}\.dirtree is changed.*prune the store"):
+        converge(place.repository, source=f"oci:{place.layout}:1")
+    place.repository.prune(unnamed_commits(place.repository))
+    assert place.check_out(converge(place.repository, source=f"oci:{place.layout}:1")) == expected
 
 
 def test_hard_links_to_hard_links_of_lower_layers(place: Place) -> None:

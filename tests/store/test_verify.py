@@ -156,3 +156,32 @@ def test_damage_without_a_source(repository: Repository, source: str) -> None:
     with pytest.raises(StoreError, match=r"'app:1' is damaged .*'/etc/conf' is missing.*'source'"):
         converge(repository, "app:1", verify=True)
     assert converge(repository, "app:1", verify=True, source=source).plan.actions
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("content", ["", "no checksum"])
+def test_a_ref_that_cannot_be_read_is_mended(repository: Repository, source: str, number: int, content: str) -> None:
+    stored = converge(repository, source=source).stored
+    assert stored is not None
+    blob = (stored.manifest.config, *stored.manifest.layers)[number - 1]
+    pathlib.Path(repository.path, "refs/heads", blob.ref).write_text(content, encoding="ascii")
+    assert actions(converge(repository, source=source, verify=True)) == ["pull"]
+    assert converge(repository, source=source, verify=True).plan.actions == ()
+
+
+def test_what_is_below_a_damaged_directory_is_mended_too(repository: Repository, source: str) -> None:
+    """It is found only when the directory is there again."""
+    converge(repository, source=source)
+    before = objects(repository)
+    wanted = ["2 dirtree /", "2 dirtree /usr", "2 file /usr/bin/tool", "3 dirtree /etc"]
+    for name in wanted:
+        damage(before[name], "one bit")
+    outcome = converge(repository, source=source, verify=True)
+    assert {item.checksum for item in outcome.damage} >= {checksum_of(before[name]) for name in wanted}
+    assert_sound(repository)
+    assert converge(repository, source=source, verify=True).plan.actions == ()
+
+
+def checksum_of(path: pathlib.Path) -> str:
+    """Return the checksum that an object's file is named after."""
+    return path.parent.name + path.stem
