@@ -20,7 +20,7 @@ from ._runner import command_environment, find_tool, widen_pipe
 Move = Callable[[int], int]
 """Moves the next bytes of a blob into a pipe and returns how many; 0 at the end."""
 
-_PIECE = 1024 * 1024
+_PIECE, _INPUT = 1024 * 1024, 128 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = b"\x2a\x4d\x18"
 """End of the magic number of a frame that says nothing of the content; it begins with 0x50 to 0x5f (RFC 8878, 3.1.2)."""
@@ -60,7 +60,7 @@ def _gunzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Unpack all members of a gzip file (RFC 1952, 2.2); junk that follows them is left out, as gzip(1) does."""
     member = zlib.decompressobj(_GZIP_WINDOW)
     damaged = False
-    for piece in pieces:
+    for piece in _slices(pieces):
         while piece and not damaged:
             try:
                 unpacked = member.decompress(piece, _PIECE)
@@ -73,6 +73,14 @@ def _gunzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
                 member = zlib.decompressobj(_GZIP_WINDOW)
     if not damaged:
         yield member.flush()
+
+
+def _slices(pieces: Iterator[bytes]) -> Iterator[bytes | memoryview]:
+    """Yield smaller pieces: zlib copies, each time, what it has not used up yet."""
+    for piece in pieces:
+        view = memoryview(piece)
+        for start in range(0, len(view), _INPUT):
+            yield view[start : start + _INPUT]
 
 
 def _through(argv: Sequence[str], pieces: Iterator[bytes], move: Move | None) -> Iterator[bytes]:
