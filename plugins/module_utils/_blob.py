@@ -91,7 +91,7 @@ class Blob:
         try:
             self._process.answer(self._ask_to_finish())
         except SourceError as exc:
-            if self._size is None or received == self._size or not source.startswith("docker:"):
+            if self._size is None or received == self._size or not source.startswith("docker:") or self._process.ended:
                 raise
             if "bytes in blob" in str(exc):  # said only when the digest is right
                 raise SourceError(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import json
+import resource
 import socket
 import subprocess
 import threading
@@ -31,6 +32,8 @@ from ._skopeo_log import SkopeoLog
 from ._source_errors import stalled, translate
 
 _PACKET = 64 * 1024
+_MEMORY = 2 * 1024**3
+"""Bytes of data that skopeo may have. It needs some 50 MB, but reads a registry's error messages whole, however long they are."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class ProxyProcess:
                     stderr=self._log.descriptor,
                     env=command_environment(),
                 )
+            _limit_memory(self._process.pid)
             receiver = threading.Thread(target=self._receive, daemon=True)
             receiver.start()
             cleanup.callback(receiver.join)
@@ -89,6 +93,11 @@ class ProxyProcess:
         self._killed.set()
         if self._process.poll() is None:
             self._process.kill()
+
+    @property
+    def ended(self) -> bool:
+        """Whether no request is answered any more."""
+        return self._ended or self._killed.is_set()
 
     def pause(self, seconds: float) -> None:
         """Wait, at most until the process is killed."""
@@ -181,3 +190,11 @@ class ProxyProcess:
             return self._cause
         error = translate(self._log.last_words() or "skopeo's image proxy ended early", self.source)
         return SourceError(str(error)) if isinstance(error, TransientSourceError) else error
+
+
+def _limit_memory(pid: int) -> None:
+    """Let a process end instead of taking all memory of the host (setrlimit(2), RLIMIT_DATA)."""
+    with contextlib.suppress(OSError):
+        _soft, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
+        if hard == resource.RLIM_INFINITY or hard > _MEMORY:
+            resource.prlimit(pid, resource.RLIMIT_DATA, (_MEMORY, hard))

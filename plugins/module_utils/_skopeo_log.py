@@ -37,10 +37,11 @@ class SkopeoLog:
         return max((float(seconds) for seconds in _PAUSE.findall(new)), default=0.0)
 
     def last_words(self) -> str:
-        """Return the last line that is no debugging, empty when there is none."""
+        """Return the last line that is no debugging, empty when there is none; of a crash, the one that says why."""
         text = os.pread(self.descriptor, _LAST, max(0, self.size - _LAST)).decode("utf-8", "replace")
         lines = [line for line in text.splitlines() if line.strip() and not re.search("level=(debug|info) ", line)]
-        return lines[-1].strip() if lines else ""
+        crash = [line for line in lines if line.startswith("fatal error: ")]
+        return (crash or lines or [""])[-1].strip()
 
     def close(self) -> None:
         os.close(self.descriptor)

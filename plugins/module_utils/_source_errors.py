@@ -33,6 +33,11 @@ _CAUSES: tuple[tuple[str, type[SystemContainerError], str], ...] = (
         SourceError,
         "is rejected by the signature policy of this host (policy.json)",
     ),
+    (
+        "fatal error: .*memory",
+        SourceError,
+        "cannot be read: skopeo runs out of memory, perhaps as the registry's answer has no end",
+    ),
     (r"trust policy|invalid policy", SourceError, "is not pulled: the signature policy of this host cannot be used"),
     (
         r"[Ii]nstructed to preserve digests",

@@ -18,7 +18,11 @@ from lab.image_builder import Image
 from lab.scripted_registry import Action, Corrupt, Cut, Reply, ScriptedRegistry, Slow, Stall, Status
 from store.sources import FILES, Host, add_document, add_index, as_docker, host, manifest_of, two_layers
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils import _describe_images, _inflate
+from ansible_collections.projectatomic.system_containers.plugins.module_utils import (
+    _describe_images,
+    _inflate,
+    _proxy_process,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     ImageNotFoundError,
     SourceError,
@@ -204,6 +208,16 @@ def test_a_host_that_is_slow(
     monkeypatch.setattr(TarFilter, "feed", slow_feed)
     monkeypatch.setattr(_inflate, "_FASTER_THAN_ZLIB", ())
     assert set(host.files(host.converge(registry.source("app:1"), pull_timeout=1))) == set(FILES)
+
+
+def test_an_answer_that_does_not_end(
+    host: Host, image: Image, registry: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """skopeo reads messages whole: it is ended before the host is short of memory."""
+    monkeypatch.setattr(_proxy_process, "_MEMORY", 150 * 2**20)
+    registry.script(part_of(image, "manifest"), Status(404, {}, bytes(200 * 2**20)))
+    with pytest.raises(SourceError, match="app:1' cannot be read: skopeo runs out of memory"):
+        host.converge(registry.source("app:1"))
 
 
 def test_a_slow_layer_does_not_stop_the_others(host: Host, image: Image, registry: ScriptedRegistry) -> None:

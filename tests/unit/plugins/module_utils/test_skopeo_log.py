@@ -45,6 +45,7 @@ def test_pauses(log: SkopeoLog) -> None:
         (LAST + PAUSE + "\n", LAST.strip()),
         ("panic: x\n" + LAST, LAST.strip()),
         ("unknown command", "unknown command"),
+        ("fatal error: out of memory\n\ngoroutine 1 [running]:\n\tproc.go:1\n", "fatal error: out of memory"),
         (PAUSE * 2000 + LAST, LAST.strip()),
     ],
 )

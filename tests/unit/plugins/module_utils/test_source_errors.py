@@ -76,6 +76,7 @@ BLOB = "reading blob sha256:" + "4" * 64 + ": Error fetching blob: invalid statu
         ("unsupported legacy manifest MIME type: x", SourceError, "schema 1"),
         ('Invalid image name "foo:bar", unknown transport "foo"', InvalidInputError, "is not a source"),
         ("something else", SourceError, "cannot be read: something else"),
+        ("fatal error: runtime: out of memory", SourceError, "runs out of memory"),
         (BLOB + "500 (Internal Server Error)", TransientSourceError, "try again later"),
         (BLOB + "401 (Unauthorized)", SourceError, "other credentials"),
         (GET + "EOF", TransientSourceError, "breaks the connection off"),
