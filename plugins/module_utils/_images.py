@@ -112,13 +112,18 @@ def converge_image(
             # Another run was faster: all is decided anew, as a manifest from before could move a tag back.
             decision = seen if found == seen.found else _decide(found, source, refresh=refresh)
             result = _carry_out(store, source, decision)
-            damage = _mend_deeper(store, source, decision)
+            damage, result = _mend_deeper(store, source, decision, result)
             outcome = decision.outcome(stored_image(repository, request.name.ref), result)
             return replace(outcome, damage=damage)
 
 
-def _mend_deeper(store: Repository, source: _Source, decision: _Decision) -> tuple[Damage, ...]:
-    """Mend what is damaged below a directory that was: only once that is there again does it tell. Return all damage."""
+def _mend_deeper(
+    store: Repository, source: _Source, decision: _Decision, result: PullResult | None
+) -> tuple[tuple[Damage, ...], PullResult | None]:
+    """Mend what is damaged below a directory that was: only once that is there again does it tell.
+
+    Return all damage, and what all pulls did together; ``result`` is of the first one.
+    """
     damage = known = decision.found.image.damage
     while known:
         found = _look(store, source.request)
@@ -129,9 +134,15 @@ def _mend_deeper(store: Repository, source: _Source, decision: _Decision) -> tup
             )
         known = found.image.damage
         if known:
-            _carry_out(store, source, _decide(found, source, refresh=False))
+            again = _carry_out(store, source, _decide(found, source, refresh=False))
             damage += known
-    return damage
+            if result is not None and again is not None:
+                result = replace(
+                    result,
+                    bytes_downloaded=result.bytes_downloaded + again.bytes_downloaded,
+                    layers_pulled=result.layers_pulled + again.layers_pulled,
+                )
+    return damage, result
 
 
 def _look(repository: RepositoryReader, request: ImageRequest) -> _Found:

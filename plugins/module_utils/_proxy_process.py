@@ -33,7 +33,7 @@ from ._source_errors import stalled, translate
 
 _PACKET = 64 * 1024
 _MEMORY = 2 * 1024**3
-"""Bytes of data that skopeo may have. It needs some 50 MB, but reads a registry's error messages whole, however long they are."""
+"""Bytes of data that skopeo may have: it reads a registry's error messages whole, however long they are."""
 
 
 @dataclass(frozen=True)

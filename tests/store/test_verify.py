@@ -178,6 +178,9 @@ def test_what_is_below_a_damaged_directory_is_mended_too(repository: Repository,
         damage(before[name], "one bit")
     outcome = converge(repository, source=source, verify=True)
     assert {item.checksum for item in outcome.damage} >= {checksum_of(before[name]) for name in wanted}
+    assert outcome.result is not None
+    # The lower layer twice, as /usr was hidden by the root directory.
+    assert (outcome.result.layers_pulled, outcome.result.layers_reused) == (3, 0)
     assert_sound(repository)
     assert converge(repository, source=source, verify=True).plan.actions == ()
 
