@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from typing import IO, cast
@@ -94,7 +93,8 @@ class TarCommit:
         os.set_blocking(self._stdin(), False)
 
     def _start(self, argv: Sequence[str]) -> None:
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        # In memory: where temporary files go may be the disk that is full.
+        self._stderr = os.fdopen(os.memfd_create("ostree-stderr", os.MFD_CLOEXEC), "w+b")
         self._process = subprocess.Popen(
             [find_tool(argv[0]), *argv[1:]],
             stdin=subprocess.PIPE,

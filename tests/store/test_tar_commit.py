@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An ``ostree commit`` that finds, as it starts, that another process removed the staging folder which it chose."""
+"""An ``ostree commit`` that fails: as it starts, at a staging folder that is gone; later, with a reason that is passed on."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,16 @@ def test_in_the_end_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     finally:
         commit.abort()
     assert (tmp_path / "starts").read_text().count("\n") == ATTEMPTS
+
+
+def test_the_reason_needs_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    repository = Repository(str(tmp_path / "root/.storage/ostree"))
+    repository.create()
+    commit = repository.commit_tar()
+    try:
+        commit.write([b"no archive" * 100])
+        with pytest.raises(StoreError, match="Unrecognized archive format"):
+            commit.finish()
+    finally:
+        commit.abort()
