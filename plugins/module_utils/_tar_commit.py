@@ -94,7 +94,7 @@ class TarCommit:
 
     def _start(self, argv: Sequence[str]) -> None:
         # In memory: where temporary files go may be the disk that is full.
-        self._stderr = os.fdopen(os.memfd_create("ostree-stderr", os.MFD_CLOEXEC), "w+b")
+        self._stderr: IO[bytes] = os.fdopen(os.memfd_create("ostree-stderr", os.MFD_CLOEXEC), "w+b")
         self._process = subprocess.Popen(
             [find_tool(argv[0]), *argv[1:]],
             stdin=subprocess.PIPE,
