@@ -24,6 +24,7 @@ from ._deployment import (
     deployment_id,
 )
 from ._errors import InvalidInputError, NewerSchemaError
+from ._image_name import is_digest
 from ._record import dataclass
 
 OWN_KEY = "system-containers"
@@ -146,7 +147,7 @@ class _Record:
 def _parse_record(own: dict[str, Any], *, runtime: Any, directory: str) -> _Record:
     index_digest = own.get("index-digest")
     inputs = Inputs(
-        manifest_digest=_get(own, "manifest-digest", str),
+        manifest_digest=_digest(own, "manifest-digest"),
         values=_get(own, "values", dict),
         runtime=_checked(runtime, str, "runtime"),
         mounts=tuple(_parse_mount(_checked(item, dict, "mounts")) for item in _optional(own, "mounts", list)),
@@ -160,7 +161,7 @@ def _parse_record(own: dict[str, Any], *, runtime: Any, directory: str) -> _Reco
     files = tuple(_parse_file(_checked(item, dict, "files")) for item in _get(own, "files", list))
     record = _Record(
         id=_get(own, "id", str),
-        index_digest=None if index_digest is None else _checked(index_digest, str, "index-digest"),
+        index_digest=None if index_digest is None else _digest(own, "index-digest"),
         inputs=inputs,
         files=files,
         host_files=host_files,
@@ -217,6 +218,12 @@ def _optional(mapping: dict[str, Any], key: str, kind: type) -> Any:
 
 def _nullable(mapping: dict[str, Any], key: str, kind: type) -> Any:
     return None if mapping.get(key) is None else _get(mapping, key, kind)
+
+
+def _digest(mapping: dict[str, Any], key: str) -> str:
+    if not is_digest(mapping.get(key)):
+        raise InvalidInputError(f"its info file cannot be used: '{key}' is missing or no digest")
+    return str(mapping[key])
 
 
 def _get(mapping: dict[str, Any], key: str, kind: type) -> Any:

@@ -42,7 +42,9 @@ def read_journal(path: str) -> Journal | None:
         if state is None:
             return None
         content = json.loads(state.content)
+        if content["schema"] > _SCHEMA:
+            return Journal(str(content.get("operation", "change")), running=False, newer=True)
         slots = tuple(slot for slot in content["slots"] if isinstance(slot, int))
         return Journal(str(content["operation"]), running=content["running"] is True, slots=slots)
-    except (InvalidInputError, ValueError, LookupError, TypeError):
+    except (InvalidInputError, ValueError, LookupError, TypeError, AttributeError):
         return Journal("change", running=False)

@@ -130,7 +130,7 @@ def check_image(config: ImageConfig, *, dropped: int) -> Iterator[Finding]:
         if not config.labels.get(name) and not config.labels.get(other):
             yield Finding("labels", f"It has no label '{name}' or '{other}'")
     if dropped:
-        yield Finding("dropped-entries", f"Its layers have {dropped} devices, fifos or sockets, which are left out")
+        yield Finding("dropped-entries", f"Its layers have {dropped} devices or fifos, which are left out")
 
 
 def check_unit(unit: str, *, is_default: bool) -> Iterator[Finding]:

@@ -164,11 +164,15 @@ class Readiness:
 
 @dataclass(frozen=True)
 class Journal:
-    """A change that was under way: what was done, whether the service ran before, and the slots that it was about."""
+    """A change that was under way: what was done, whether the service ran before, and the slots that it was about.
+
+    ``newer`` tells that a newer version of this collection did it, so that only such a one can finish or undo it.
+    """
 
     operation: str
     running: bool
     slots: tuple[int, ...] = ()
+    newer: bool = False
 
 
 @dataclass(frozen=True)

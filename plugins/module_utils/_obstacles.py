@@ -15,6 +15,11 @@ def refuse_obstacles(observed: Observed) -> None:
     newer = next((broken for broken in observed.broken if broken.newer), None)
     if newer is not None:
         raise NewerSchemaError(f"The deployment '{newer.directory}' cannot be changed: {newer.reason}")
+    if observed.journal is not None and observed.journal.newer:
+        raise NewerSchemaError(
+            f"A newer version of this collection was interrupted while it changed '{observed.paths.name}'"
+            f" ({observed.paths.journal}): upgrade the collection, which finishes or undoes that"
+        )
     if observed.problem is not None:
         raise InvalidInputError(observed.problem)
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PullResult:
-    """What a pull did: sizes in bytes, how many layers; ``dropped`` devices, fifos, sockets."""
+    """What a pull did: sizes in bytes, how many layers; ``dropped`` devices and fifos."""
 
     bytes_downloaded: int
     layers_pulled: int

@@ -146,4 +146,9 @@ def _own_metadata(ref: str, text: str) -> dict[str, Any]:
         raise StoreError(f"The metadata 'system-containers' of '{ref}' cannot be read: pull the image again")
     if own.get("schema", SCHEMA) > SCHEMA:
         raise NewerSchemaError(f"'{ref}' was stored by a newer version of this collection: update the collection")
+    for key in ("manifest_digest", "index_digest"):
+        if own.get(key) is not None and not is_digest(own[key]):
+            raise StoreError(
+                f"The metadata 'system-containers' of '{ref}' has a '{key}' that is none: pull the image again"
+            )
     return own

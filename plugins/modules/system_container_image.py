@@ -150,7 +150,7 @@ damage:
       type: str
       sample: 5d8f...
 dropped_entries:
-  description: Device nodes, fifos and sockets in the fetched layers; they are not stored.
+  description: Device nodes and fifos in the fetched layers; they are not stored.
   returned: success
   type: int
   sample: 0

@@ -25,6 +25,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils im
     _image_proxy,
     _image_request,
     _images,
+    _store,
     _tar_commit,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
@@ -41,6 +42,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._o
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import locate_store
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._stored_image import stored_image
 
 NAME = "localhost/app:1"
 REF = parse_image_name(NAME).ref
@@ -248,6 +250,22 @@ def test_what_a_newer_version_stored_is_left_alone(repository: Repository, sourc
         )
 
 
+@pytest.mark.parametrize("key", ["manifest_digest", "index_digest"])
+@pytest.mark.parametrize("junk", ["../../etc", "sha256:" + "A" * 64, 5])
+def test_what_is_recorded_as_a_digest_and_is_none_is_mended(
+    repository: Repository, source: Source, key: str, junk: object
+) -> None:
+    metadata = {"docker.digest": source.digest, "system-containers": json.dumps({"schema": 1, key: junk})}
+    repository.create()
+    repository.commit_files({"manifest.json": source.manifest_bytes}, metadata=metadata, ref=REF)
+    with pytest.raises(StoreError, match=f"has a '{key}' that is none: pull the image again"):
+        stored_image(repository, REF)
+    assert converge(repository).plan.actions
+    found = stored_image(repository, REF)
+    assert found is not None
+    assert found.manifest_digest == source.digest
+
+
 def test_two_runs_pull_once(repository: Repository, source: Source) -> None:
     repository.create()
     outcomes: list[_images.ImageOutcome] = []
@@ -308,6 +326,24 @@ def test_an_empty_directory_becomes_a_repository(tmp_path: pathlib.Path) -> None
     Repository(str(tmp_path)).create()
     assert Repository(str(tmp_path)).mode == "bare"
     assert (tmp_path / "lost+found").exists()
+
+
+@pytest.mark.parametrize(
+    ("there", "on_one_file_system", "chosen"),
+    [(True, True, "ostree/repo"), (True, False, None), (False, True, None)],
+)
+def test_the_repository_without_repo(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, there: bool, on_one_file_system: bool, chosen: str | None
+) -> None:
+    """A host that OSTree boots has one already; hard links lead into it from its own file system only."""
+    place = tmp_path / "ostree/repo"
+    if there:
+        Repository(str(place)).create()
+    monkeypatch.setattr(_store, "_HOST_REPOSITORY", str(place))
+    if not on_one_file_system:
+        monkeypatch.setattr(_store, "_device", lambda path: 1 if path == str(place) else 2)
+    store = locate_store({"root": str(tmp_path / "root"), "repo": None})
+    assert store.repository.path == str(tmp_path / (chosen or "root/.storage/ostree"))
 
 
 @pytest.mark.parametrize("mode", ["archive", "archive-z2", "bare-user"])

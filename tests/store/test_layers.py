@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from lab.image_builder import Image, build_image, store_blob, tag_manifest, tar_files
 from store.pulling import NAME, actions, assert_sound, checked_out, converge
+from unit.plugins.module_utils.archives import archive, file
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _inflate, _pull
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import SourceError, StoreError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import digest_of
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree import Repository
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._ostree_reader import IMPLIED_PATHS
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._stored_image import layer_commits
 
 BASE, TOP = tar_files({"base": "b" * 5000}), tar_files({"top": "t" * 3000})
@@ -40,6 +42,16 @@ def test_a_layer_is_known_by_its_digest(repository: Repository, tmp_path: pathli
     converge(repository, source=one.reference)
     (tmp_path / "oci/blobs/sha256" / two.layers[0].digest.partition(":")[2]).unlink()
     assert counts(converge(repository, "localhost/app:2", source=two.reference)) == (1, 1)
+
+
+def test_metadata_does_not_grow_with_the_files(repository: Repository, tmp_path: pathlib.Path) -> None:
+    """A commit's metadata is limited, so paths are listed only where they are few."""
+    few, many = (archive(*(file(f"{'n' * 100}-{number}/file") for number in range(count))) for count in (5, 5000))
+    outcome = converge(repository, source=build_image(tmp_path / "oci", layers=[few, many]).reference)
+    assert outcome.stored is not None
+    small, large = map(repository.metadata, layer_commits(repository, outcome.stored.manifest))
+    assert set(small) - set(large) == {IMPLIED_PATHS}
+    assert max(len(value) for value in large.values()) <= 100
 
 
 @pytest.mark.parametrize("compression", ["plain", "zstd"])

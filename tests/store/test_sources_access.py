@@ -58,10 +58,16 @@ def auth(account: Account, *, password: str | None = None) -> dict[str, str]:
 @pytest.mark.parametrize("how", ["options", "authfile", "the host's own file"])
 @pytest.mark.parametrize("kind", ["basic", "token"])
 def test_credentials(host: Host, image: Image, kind: str, how: str) -> None:
-    """With a token, the registry's realm checks name and password, and every request the scope."""
+    """With a token, the registry's realm checks name and password, and every request the scope.
+
+    What is given as options is in memory only: no file is written for skopeo.
+    """
     account = KINDS[kind]
-    arguments = host.path / "arguments"
-    host.wrap_skopeo(f'printf "%s\\n" "$*" >> {arguments}; env >> {arguments}')
+    arguments, authfiles = host.path / "arguments", host.write("authfiles", "")
+    host.wrap_skopeo(
+        f'printf "%s\\n" "$*" >> {arguments}; env >> {arguments}\n'
+        f'for word; do case $word in --authfile=*) readlink "${{word#*=}}" >> {authfiles} || true;; esac; done'
+    )
     with ScriptedRegistry({"team/app": image.layout}, account=account) as registry:
         changes: dict[str, Any] = {"username": account.username, "password": account.password}
         if how != "options":
@@ -77,6 +83,9 @@ def test_credentials(host: Host, image: Image, kind: str, how: str) -> None:
     for secret in (PASSWORD, auth(account)["auth"]):
         assert secret not in said
         assert secret not in str(outcome)
+    links = set(authfiles.read_text().splitlines())
+    assert links == ({"/memfd:auth.json (deleted)"} if how == "options" else set())
+    assert host.leftovers() == []
 
 
 def test_an_identity_token(host: Host, image: Image) -> None:

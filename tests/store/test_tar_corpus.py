@@ -403,7 +403,10 @@ def test_a_layer_that_was_changed(place: Place) -> None:
 
 def test_1000_layers(place: Place) -> None:
     layers = [archive(file(name, name.encode())) for name in ("a", "b", ".wh.a", "c")]
-    assert place.check_out(place.pull(*layers * 250)) == {"b": "- 0644 b", "c": "- 0644 c"}
+    outcome = place.pull(*layers * 250)
+    assert place.check_out(outcome) == {"b": "- 0644 b", "c": "- 0644 c"}
+    assert outcome.stored is not None
+    assert "docker.manifest" not in place.repository.metadata(outcome.stored.commit), "it is too large for an argument"
 
 
 def test_1001_layers(place: Place) -> None:

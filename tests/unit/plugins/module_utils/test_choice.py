@@ -22,15 +22,29 @@ from unit.plugins.module_utils.builders import (
     inputs,
     installed,
     nothing,
+    strings,
     with_file,
 )
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _choice, _new_deployment
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._choice import Wanted
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_plan import (
+    Desired,
+    plan_container,
+)
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import (
+    Deployment,
+    deployment_id,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployments import read_slot
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import parse_image_name
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_request import ImageRequest
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._images import ImageOutcome
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import render_info
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import FileState, Observed
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import NOTHING_TO_DO
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._store import Store
 
 A = deployment()
 B = deployment(slot=1, made_from=inputs({"RECEIVER": "Jane"}))
@@ -67,6 +81,38 @@ def test_of_two_with_one_id_the_active_one(active: int) -> None:
 def test_unknown_id(observed: Observed, known: str, identifier: str) -> None:
     with pytest.raises(InvalidInputError, match=f"'app' has no deployment '{identifier}', {known}"):
         _choice._named(observed, identifier)
+
+
+# --- by its inputs
+
+
+def test_a_kept_deployment_stays_as_it_was_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade of the collection that renders other texts changes nothing until the inputs do."""
+    files = tuple(
+        dataclasses.replace(file, content=f"{file.content}\n# as an older version had it\n") for file in A.files
+    )
+    older = dataclasses.replace(A, files=files, id=deployment_id(DIGEST, files, A.directory))
+    outcome = ImageOutcome(NOTHING_TO_DO, DIGEST, stored=SimpleNamespace(manifest_digest=DIGEST))  # type: ignore[arg-type]
+    monkeypatch.setattr(_choice, "find_runtime", lambda name: RUNTIME)
+    monkeypatch.setattr(_choice, "stored_outcome", lambda repository, name: outcome)
+    monkeypatch.setattr(_choice, "_made", lambda *scene: (B, {}))
+    wanted = Wanted(
+        image=ImageRequest(parse_image_name("localhost/app:latest"), options=None),
+        image_name="localhost/app:latest",
+        values=inputs().values,
+        secrets={},
+        mounts=(),
+        runtime="runc",
+        pull="never",
+        keep=2,
+        unit_options={},
+    )
+    store = Store(root=ROOT, repository=SimpleNamespace())  # type: ignore[arg-type]
+    chosen = _choice.choose(store, wanted, installed(older), check_mode=False).target
+    assert chosen == older
+    assert strings(plan_container(Desired("started", True), installed(older), chosen).actions) == []
+    other = dataclasses.replace(wanted, values=B.inputs.values)
+    assert _choice.choose(store, other, installed(older), check_mode=False).target == B
 
 
 # --- taking over from Atomic

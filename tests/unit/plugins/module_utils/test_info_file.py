@@ -21,6 +21,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
     NewerSchemaError,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ExportsManifest
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import is_digest
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import (
     OWN_KEY,
     parse_info,
@@ -139,16 +140,28 @@ def test_recorded_files_that_were_changed_by_hand(key: str) -> None:
         parse(json.dumps(document))
 
 
+NO_DIGESTS = ["../../etc", "sha256:" + "A" * 64, "sha256:" + "a" * 63, "sha512:" + "a" * 64, "a" * 64, "", 5]
+
+
+@pytest.mark.parametrize("junk", NO_DIGESTS)
+@pytest.mark.parametrize("key", ["manifest-digest", "index-digest"])
+def test_what_is_no_digest_is_refused(key: str, junk: object) -> None:
+    document = info()
+    document[OWN_KEY][key] = junk
+    with pytest.raises(InvalidInputError, match=f"^its info file cannot be used: '{key}' is missing or no digest"):
+        parse(json.dumps(document))
+
+
 def usable(found: Deployment) -> None:
     """Everything that later code relies on has its type."""
     assert all(isinstance(text, str) for text in (found.id, found.image, found.image_id, found.image_commit))
-    assert found.index_digest is None or isinstance(found.index_digest, str)
+    assert found.index_digest is None or is_digest(found.index_digest)
     assert isinstance(found.values, dict)
     assert isinstance(found.has_service, bool)
     assert isinstance(found.created, int)
     if found.inputs is not None:
         assert isinstance(found.inputs.values, dict)
-        assert isinstance(found.inputs.manifest_digest, str)
+        assert is_digest(found.inputs.manifest_digest)
         assert isinstance(found.inputs.runtime, str)
     for file in found.files:
         assert isinstance(file.path, str)

@@ -27,7 +27,9 @@ from unit.plugins.module_utils.builders import (
     with_file,
 )
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._actions import StartUnit
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._actions import (
+    StartUnit,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_plan import (
     Desired,
     choose_deployment,
@@ -35,21 +37,29 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._c
     plan_container,
     plan_unrendered,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import BrokenSlot, Deployment
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import (
+    BrokenSlot,
+    Deployment,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     NewerSchemaError,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ExportsManifest
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import (
+    ExportsManifest,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
     FileState,
+    Journal,
     Observed,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._obstacles import (
     check_conflicts,
     refuse_obstacles,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan_absent import plan_absent
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan_absent import (
+    plan_absent,
+)
 
 LINK = "/srv/containers/app"
 SLOT_0, SLOT_1 = f"{LINK}.0", f"{LINK}.1"
@@ -516,6 +526,15 @@ def test_a_newer_deployment_is_left_alone(check: Callable[[Observed], None]) -> 
     newer = BrokenSlot(1, SLOT_1, "a newer version of this collection wrote it", newer=True)
     with pytest.raises(NewerSchemaError, match=f"'{SLOT_1}' cannot be changed: a newer version"):
         check(dataclasses.replace(installed(A), broken=(newer,)))
+
+
+@pytest.mark.parametrize(
+    "plan", [lambda seen: plan_container(Desired("started", True), seen, A), plan_absent, refuse_obstacles]
+)
+def test_what_a_newer_version_began_is_left_alone(plan: Callable[[Observed], object]) -> None:
+    began = Journal("graft", running=False, newer=True)
+    with pytest.raises(NewerSchemaError, match=r"interrupted while it changed 'app' .*/\.app\.journal\): upgrade"):
+        plan(dataclasses.replace(installed(A), journal=began))
 
 
 @pytest.mark.parametrize(
