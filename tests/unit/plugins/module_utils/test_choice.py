@@ -111,7 +111,7 @@ def test_a_kept_deployment_stays_as_it_was_recorded(monkeypatch: pytest.MonkeyPa
     chosen = _choice.choose(store, wanted, installed(older), check_mode=False).target
     assert chosen == older
     assert strings(plan_container(Desired("started", True), installed(older), chosen).actions) == []
-    other = dataclasses.replace(wanted, values=B.inputs.values)
+    other = dataclasses.replace(wanted, values={"RECEIVER": "Jane"})
     assert _choice.choose(store, other, installed(older), check_mode=False).target == B
 
 
