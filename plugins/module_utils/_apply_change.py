@@ -74,6 +74,12 @@ def _plan_back(observed: Observed, now: Observed, target: Deployment, *, keep: i
     untouched = now.active_slot == old.slot and now.link_slot == old.slot and now.own_unit.running == running
     if untouched and old.slot != target.slot:
         return None
+    if old.inputs is None and old.host_files:
+        from ._atomic_host_files import restorable
+
+        whole = restorable(old, observed.host_files)
+        now = dataclasses.replace(now, deployments=tuple(whole if item == old else item for item in now.deployments))
+        old = whole
     desired = Desired("started" if running else "stopped", observed.own_unit.enabled, keep=keep)
     back = plan_container(desired, now, old)
     if now.own_unit.active != "failed" or (running and old.has_service):

@@ -38,8 +38,8 @@ from ._deployment import Deployment, GeneratedFile, Inputs
 from ._drift import active_files, problems_of
 from ._host_file_changes import NO_HOST_FILES, HostFileChanges
 from ._info_file import info_file
-from ._models import KEEP, Journal, Observed
-from ._obstacles import check_conflicts, refuse_obstacles
+from ._models import KEEP, Journal, Observed, Paths
+from ._obstacles import check_conflicts, check_tmpfiles, refuse_obstacles
 from ._plan import Plan
 from ._record import dataclass
 from ._secrets import digest_text
@@ -84,6 +84,8 @@ def plan_container(
     refuse_obstacles(observed)
     if target.has_service:
         check_conflicts(observed, override_unit=desired.override_unit)
+    elif any(file.path == observed.paths.tmpfiles for file in target.files):
+        check_tmpfiles(observed)
     host = _host_files(desired, observed, target)
     target = dataclasses.replace(target, host_files=host.host_files, created_directories=host.created_directories)
     changes = _decide(desired, observed, target, host)
@@ -184,9 +186,13 @@ def _decide(desired: Desired, observed: Observed, target: Deployment, host: Host
 
 
 def _kept(observed: Observed, target: Deployment) -> Deployment | None:
-    """Return the deployment on the host that the target is; Atomic's active one has no id until it is taken over."""
+    """Return the deployment on the host that the target is.
+
+    Atomic's active one has no id until it is taken over, nor has it when that is taken back.
+    """
     for item in observed.deployments:
-        if item.slot == target.slot and (item.id == target.id or (not item.id and item.slot == observed.active_slot)):
+        taken_over = item.slot == observed.active_slot and not (item.id and target.id)
+        if item.slot == target.slot and (item.id == target.id or taken_over):
             return item
     return None
 
@@ -314,15 +320,20 @@ def _hidden_unit_runs(observed: Observed, target: Deployment) -> bool:
 
 def _enablement(desired: Desired, observed: Observed, target: Deployment) -> tuple[bool, bool]:
     """Return (enable the unit, disable it); both when the new unit is enabled in another way than the old one."""
-    unit, path = observed.own_unit, observed.paths.unit
-    ways = enablement(next((file.content for file in target.files if file.path == path), ""))
+    unit, active = observed.own_unit, observed.active
+    ways = _ways_to_enable(target, observed.paths)
     if not desired.enabled or not ways:
-        return False, unit.enabled
-    active = observed.active
-    before = next((file.content for file in (active.files if active else ()) if file.path == path), None)
-    if unit.enabled and before is not None and enablement(before) != ways:
+        hidden = target.has_service and observed.unit.packaged and observed.unit.enabled
+        return False, unit.enabled or hidden
+    if unit.enabled and active is not None and active.has_service and _ways_to_enable(active, observed.paths) != ways:
         return True, True
     return not unit.enabled, False
+
+
+def _ways_to_enable(deployment: Deployment, paths: Paths) -> list[tuple[str, str]]:
+    """Return what ``systemctl enable`` makes of a deployment's unit and of the user's options for it."""
+    parts = (file.content for file in active_files(deployment, paths) if file.path in (paths.unit, paths.unit_options))
+    return enablement("\n".join(parts))
 
 
 def _dangling_links(desired: Desired, observed: Observed) -> tuple[str, ...]:

@@ -152,18 +152,24 @@ class Deployment:
 
 
 def deployment_id(
-    manifest_digest: str, files: tuple[GeneratedFile, ...], directory: str, *, host_files: tuple[HostFile, ...] = ()
+    manifest_digest: str,
+    files: tuple[GeneratedFile, ...],
+    directory: str,
+    *,
+    host_files: tuple[HostFile, ...] = (),
+    by_slot: bool = False,
 ) -> str:
     """Return the immutable id of a deployment: 12 hex digits over manifest digest, rendered files and host files.
 
-    The slot's directory does not count, so that the same bytes have the same id in every slot.
+    The slot's directory does not count, so that the same bytes have the same id in every slot; ``by_slot`` counts it in
+    rendered host files, as early versions did.
     """
     total = hashlib.sha256(manifest_digest.encode())
     for host_file in host_files:
         facts = (host_file.path, host_file.kind, f"{host_file.mode:04o}", host_file.uid, host_file.gid)
-        total.update(
-            f"\0{facts}{host_file.sha256}{host_file.target}".replace(directory, "").encode("utf-8", "surrogateescape")
-        )
+        content = host_file.content or ""
+        seen = host_file.sha256 if by_slot or directory not in content else content
+        total.update(f"\0{facts}{seen}{host_file.target}".replace(directory, "").encode("utf-8", "surrogateescape"))
     for item in files:
         for part in (item.path, f"{item.mode:04o}", item.content):
             total.update(b"\0" + part.replace(directory, "").encode("utf-8", "surrogateescape"))

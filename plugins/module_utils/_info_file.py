@@ -111,7 +111,8 @@ def parse_info(text: str, *, name: str, slot: int, directory: str) -> Deployment
         index_digest=record.index_digest,
         inputs=record.inputs,
         values=_get(info, "values", dict),
-        has_service=_get(info, "has-container-service", bool),
+        # Early versions of Atomic did not record it: all of their images had a service.
+        has_service=_get({"has-container-service": own is None, **info}, "has-container-service", bool),
         use_links=info.get("use-links") is not False,
         files=record.files,
         created=_get(info, "created", int),
@@ -168,7 +169,11 @@ def _parse_record(own: dict[str, Any], *, runtime: Any, directory: str) -> _Reco
         unit_options={section: dict(_checked(keys, dict, "unit-options")) for section, keys in options.items()},
         created_directories=tuple(_checked(item, str, "created-directories") for item in directories),
     )
-    if deployment_id(inputs.manifest_digest, files, directory, host_files=host_files) != record.id:
+    ids = (
+        deployment_id(inputs.manifest_digest, files, directory, host_files=host_files, by_slot=by_slot)
+        for by_slot in (False, True)
+    )
+    if record.id not in ids:
         raise InvalidInputError("its info file was changed: the recorded files do not fit the deployment's id")
     return record
 

@@ -241,7 +241,15 @@ class Observed:
         unit = self.files.get(self.paths.unit)
         if unit is not None and f"{self.paths.link}.".encode() in unit.content:
             return True
-        return any(item.has_service for item in self.deployments)
+        return any(item.has_service for item in self._in_use)
+
+    @property
+    def _in_use(self) -> tuple[Deployment, ...]:
+        """The deployments whose files may be in place: those of the active one; while a change is under way of all.
+
+        In the place of files that only a kept one has, anybody may have put others.
+        """
+        return self.deployments if self.active is None or self.journal is not None else (self.active,)
 
     @property
     def stale_runtime_state(self) -> bool:
@@ -261,7 +269,7 @@ class Observed:
     @property
     def own_files(self) -> dict[str, FileState]:
         """The existing files that belong to the container, without those in its slots."""
-        recorded = {file.path for item in self.deployments for file in item.files}
+        recorded = {file.path for item in self._in_use for file in item.files}
         if self.owns_unit:
             recorded |= {
                 self.paths.unit,

@@ -61,10 +61,12 @@ def taken_over(scene: Scene) -> Deployment | None:
     """Return the active deployment of Atomic's as one of this collection; None when it is not what is asked for.
 
     It is, when the image is the same and each value that Atomic recorded is what rendering would use. Its config.json stays
-    as it is when it means the same.
+    as it is when it means the same. Atomic knew no mounts of the user's.
     """
     active = scene.observed.active
     if active is None or active.inputs is not None or active.image_id != scene.identity.image_id:
+        return None
+    if scene.inputs.mounts:
         return None
     if active.slot in scene.observed.damaged:
         return None

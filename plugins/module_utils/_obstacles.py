@@ -9,6 +9,8 @@ from __future__ import annotations
 from ._errors import InvalidInputError, NewerSchemaError
 from ._models import Observed
 
+_WAY_OUT = "remove it, or give the container another name"
+
 
 def refuse_obstacles(observed: Observed) -> None:
     """Raise when the container cannot be changed at all: by what is in its place, or what a newer version wrote."""
@@ -30,23 +32,30 @@ def check_conflicts(observed: Observed, *, override_unit: bool = False) -> None:
     ``override_unit`` lets it take that of a unit that a package brought.
     """
     paths = observed.paths
-    way_out = "remove it, or give the container another name"
     if observed.unit_owner not in (None, paths.link):
-        raise InvalidInputError(f"{paths.unit_name} belongs to the system container '{observed.unit_owner}': {way_out}")
+        raise InvalidInputError(
+            f"{paths.unit_name} belongs to the system container '{observed.unit_owner}': {_WAY_OUT}"
+        )
     if observed.runtime_bundle is not None and not observed.owns_runtime_state and not observed.exists:
         raise InvalidInputError(
             f"The runtime already has a container '{paths.name}' (from '{observed.runtime_bundle}') that is no system"
-            f" container: {way_out}"
+            f" container: {_WAY_OUT}"
         )
-    if observed.files.get(paths.tmpfiles) is not None and paths.tmpfiles not in observed.own_files:
-        raise InvalidInputError(f"'{paths.tmpfiles}' exists and does not belong to a system container: {way_out}")
+    check_tmpfiles(observed)
     if observed.owns_unit:
         return
     if observed.files.get(paths.unit) is not None:
-        raise InvalidInputError(f"'{paths.unit}' exists and does not belong to a system container: {way_out}")
+        raise InvalidInputError(f"'{paths.unit}' exists and does not belong to a system container: {_WAY_OUT}")
     if observed.unit.load != "not-found" and not (override_unit and observed.unit.packaged):
         more = ", or set 'override_unit'" if observed.unit.packaged else ""
         raise InvalidInputError(
             f"The host already has a unit {paths.unit_name} ({observed.unit.load}) that does not belong to a system"
-            f" container: {way_out}{more}"
+            f" container: {_WAY_OUT}{more}"
         )
+
+
+def check_tmpfiles(observed: Observed) -> None:
+    """Raise ``InvalidInputError`` when the tmpfiles.d file of the container would take the place of somebody else's."""
+    path = observed.paths.tmpfiles
+    if observed.files.get(path) is not None and path not in observed.own_files:
+        raise InvalidInputError(f"'{path}' exists and does not belong to a system container: {_WAY_OUT}")

@@ -17,6 +17,7 @@ from ._actions import (
     RemoveDirectory,
     RemoveEmptyDirectory,
     RemoveFile,
+    RemoveHostFile,
     RemoveLeftover,
     StopUnit,
 )
@@ -54,7 +55,8 @@ def plan_absent(observed: Observed) -> Plan:
     actions += [*host.actions, *(RemoveFile(path) for path in files)]
     if observed.journal is not None:  # a run that was killed may have left it empty
         actions.append(RemoveEmptyDirectory(f"{paths.unit}.d"))
-    if any(is_unit_file(path) for path in files) or (unit.load != "not-found" and unit.need_daemon_reload):
+    on_host = (action.path for action in host.actions if isinstance(action, RemoveHostFile))
+    if any(is_unit_file(path) for path in (*files, *on_host)) or (unit.load != "not-found" and unit.need_daemon_reload):
         actions.append(DaemonReload())
     if unit.active == "failed":
         actions.append(ForgetFailure(paths.unit_name))

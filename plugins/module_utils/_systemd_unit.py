@@ -154,6 +154,12 @@ def has_setting(unit: str, *, section: str, key: str) -> bool:
 
 
 def enablement(unit: str) -> list[tuple[str, str]]:
-    """Return what ``systemctl enable`` makes of a unit's text (its [Install] section); empty when there is nothing."""
-    keys = ("WantedBy", "RequiredBy", "UpheldBy", "Alias")
-    return [(key, value) for key, value in settings(unit, "Install") if key in keys and value]
+    """Return what ``systemctl enable`` makes of a unit's text (its [Install] section); empty when there is nothing.
+
+    An empty value takes back what was said before of its key (systemd.unit(5)).
+    """
+    found: list[tuple[str, str]] = []
+    for key, value in settings(unit, "Install"):
+        if key in ("WantedBy", "RequiredBy", "UpheldBy", "Alias"):
+            found = [*found, (key, value)] if value else [item for item in found if item[0] != key]
+    return found

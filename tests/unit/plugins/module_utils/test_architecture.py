@@ -24,6 +24,7 @@ PURE = {
     "_template",
     "_actions",
     "_argspec",
+    "_atomic_host_files",
     "_capabilities",
     "_deployment",
     "_describe",

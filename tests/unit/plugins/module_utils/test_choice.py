@@ -34,6 +34,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._c
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import (
     Deployment,
+    Mount,
     deployment_id,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployments import read_slot
@@ -119,7 +120,12 @@ def test_a_kept_deployment_stays_as_it_was_recorded(monkeypatch: pytest.MonkeyPa
 
 
 def take_over(
-    monkeypatch: pytest.MonkeyPatch, recorded: dict[str, Any], *, found: str | None = "", image_id: str = "a" * 64
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: dict[str, Any],
+    *,
+    found: str | None = "",
+    image_id: str = "a" * 64,
+    mounts: tuple[Mount, ...] = (),
 ) -> Deployment | None:
     """Take over a deployment for which Atomic recorded ``recorded`` more; ``found`` is its config.json, empty as rendered."""
     atomic = dataclasses.replace(ATOMIC, values={**A.values, **recorded}, created=7)
@@ -132,7 +138,9 @@ def take_over(
         _new_deployment, "_render", lambda scene, slot, created: dataclasses.replace(A, slot=slot, created=created)
     )
     scene: Any = SimpleNamespace(
-        observed=observed, identity=SimpleNamespace(image_id=image_id), inputs=SimpleNamespace(manifest_digest=DIGEST)
+        observed=observed,
+        identity=SimpleNamespace(image_id=image_id),
+        inputs=dataclasses.replace(inputs(), mounts=mounts),
     )
     return _new_deployment.taken_over(scene)
 
@@ -168,6 +176,11 @@ def test_not_taken_over(monkeypatch: pytest.MonkeyPatch, recorded: dict[str, Any
 
 def test_another_image_is_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert take_over(monkeypatch, {}, image_id="c" * 64) is None
+
+
+def test_other_mounts_are_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They make another deployment, so that Atomic's stays to go back to."""
+    assert take_over(monkeypatch, {}, mounts=(Mount("/data", "/srv"),)) is None
 
 
 def test_a_config_that_means_the_same_stays(monkeypatch: pytest.MonkeyPatch) -> None:

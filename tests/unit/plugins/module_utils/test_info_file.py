@@ -15,12 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.plugins.module_utils.builders import deployment, image_files, inputs, json_values, utf8_text
 
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import SCHEMA, Deployment
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import (
+    SCHEMA,
+    Deployment,
+    deployment_id,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import (
     InvalidInputError,
     NewerSchemaError,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ExportsManifest
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import (
+    ExportsManifest,
+    ImageHostFile,
+)
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._image_name import is_digest
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import (
     OWN_KEY,
@@ -90,6 +97,25 @@ def test_atomic_can_read_it() -> None:
     assert document["system-package"] == "no"
     assert document[OWN_KEY]["schema"] == SCHEMA
     assert document[OWN_KEY]["values"] == {"RECEIVER": "World"}
+
+
+def test_the_id_of_an_early_version() -> None:
+    """It counted the slot in a rendered host file."""
+    entry = ImageHostFile("/usr/bin/x", "-", 0o755, 0, 0, text="cd $DESTDIR")
+    manifest = ExportsManifest(templates=("/usr/bin/x",))
+    made = deployment(files=image_files(host_files=(entry,), manifest=manifest))
+    identifier = deployment_id(
+        made.manifest_digest or "", made.files, made.directory, host_files=made.host_files, by_slot=True
+    )
+    assert identifier != made.id
+    older = dataclasses.replace(made, id=identifier)
+    assert parse(render_info(older)) == older
+
+
+def test_what_an_early_atomic_wrote() -> None:
+    document = {key: info()[key] for key in ("image", "revision", "ostree-commit", "created", "values", "remote")}
+    found = parse(json.dumps(document))
+    assert (found.inputs, found.has_service, found.host_files, found.use_links) == (None, True, (), True)
 
 
 def test_what_atomic_wrote() -> None:

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from unit.plugins.module_utils.builders import deployment, installed, nothing, with_file
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import (
     BrokenSlot,
     GeneratedFile,
+    HostFile,
     deployment_id,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
@@ -111,6 +114,21 @@ def test_deployment_id_never_changes() -> None:
     """Ids are on hosts and in playbooks; a new version of the collection has to give the same ones."""
     files = (GeneratedFile("/r/a.0/config.json", "{}\n", 0o600), GeneratedFile("/etc/x", "in /r/a.0", 0o644))
     assert deployment_id("sha256:" + "0" * 64, files, "/r/a.0") == "0ca20722e01f"
+
+
+def rendered_host_file(text: str) -> HostFile:
+    return HostFile("/usr/bin/x", "-", 0o755, 0, 0, hashlib.sha256(text.encode()).hexdigest(), content=text)
+
+
+def test_deployment_id_of_rendered_host_files() -> None:
+    """One that names the slot's directory is the same in every slot; the others count as they always did."""
+
+    def made(directory: str, text: str, **how: bool) -> str:
+        return deployment_id("sha256:1", (), directory, host_files=(rendered_host_file(text),), **how)
+
+    assert made("/r/a.0", "cd /r/a.0") == made("/r/a.1", "cd /r/a.1") != made("/r/a.1", "cd /r/b.1")
+    assert made("/r/a.0", "cd /r") == made("/r/a.0", "cd /r", by_slot=True)
+    assert made("/r/a.0", "cd /r/a.0", by_slot=True) != made("/r/a.1", "cd /r/a.1", by_slot=True)
 
 
 def test_deployment_id_ignores_the_slot_alone() -> None:

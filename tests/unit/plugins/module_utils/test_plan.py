@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -507,6 +508,16 @@ def test_the_service_of_a_package_is_stopped_before_its_unit_is_hidden(state: st
     assert ("start app.service" in done) is (state == "started")
     unrendered = strings(plan_unrendered(desired, PACKAGED, image="a:1", inputs=inputs()).actions)
     assert "stop app.service" in unrendered
+
+
+def test_the_unit_of_a_package_does_not_stay_enabled() -> None:
+    """A link that enables it would enable the container's."""
+    desired = Desired("started", enabled=False, override_unit=True)
+    made = plan_container(desired, PACKAGED, A)
+    assert strings(made.actions).index("disable app.service") < strings(made.actions).index(f"write {UNIT}")
+    assert json.loads(str(made.diff[0]["after"]))["enabled"] is False
+    not_enabled = nothing(unit=dataclasses.replace(PACKAGED.unit, file_state="disabled"))
+    assert "disable app.service" not in strings(plan_container(desired, not_enabled, A).actions)
 
 
 def test_a_package_whose_service_runs_in_place_of_an_interrupted_installation_is_no_running_container() -> None:

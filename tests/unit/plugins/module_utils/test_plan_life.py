@@ -16,6 +16,7 @@ from unit.plugins.module_utils.builders import (
     CREATED,
     OTHER_DIGEST,
     ROOT,
+    UNIT_WITHOUT_INSTALL,
     deployment,
     edited,
     image_files,
@@ -36,14 +37,18 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._c
     plan_container,
     plan_unrendered,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, HostFile
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ExportsManifest
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
+    FileState,
+    HostFileState,
     Journal,
     Observed,
     UnitState,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan_absent import plan_absent
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import check_unit_options
 
 OPTIONS = "/etc/systemd/system/app.service.d/50-unit-options.conf"
 DROP_IN = "/etc/systemd/system/app.service.d/10-system-containers.conf"
@@ -278,6 +283,32 @@ def test_the_record_of_a_change(observed: Observed, target: Deployment, operatio
     )
 
 
+# --- [Install] in the options of the unit
+
+LINKED = deployment(files=image_files(service_template=UNIT_WITHOUT_INSTALL))
+ENABLE, DISABLE = "enable app.service", "disable app.service"
+
+
+def with_install(wanted_by: object) -> Deployment:
+    return dataclasses.replace(LINKED, unit_options=check_unit_options({"Install": {"WantedBy": wanted_by}}))
+
+
+@pytest.mark.parametrize(
+    ("observed", "target", "done"),
+    [
+        (nothing(), LINKED, []),
+        (nothing(), with_install("a.target"), [ENABLE]),
+        (installed(with_install("a.target"), unit=unit_state(enabled=False)), with_install("a.target"), [ENABLE]),
+        (installed(with_install("a.target")), with_install("a.target"), []),
+        (installed(with_install("a.target")), with_install("b.target"), [DISABLE, ENABLE]),
+        (installed(with_install("a.target")), with_install(["b.target", "", "a.target"]), []),
+        (installed(with_install("a.target")), LINKED, [DISABLE]),
+    ],
+)
+def test_install_in_the_options(observed: Observed, target: Deployment, done: list[str]) -> None:
+    assert [line for line in plan(observed, target) if line in (ENABLE, DISABLE)] == done
+
+
 # --- going back
 
 NEW = deployment(slot=1, made_from=inputs(digest=OTHER_DIGEST), created=CREATED + 1)
@@ -358,6 +389,37 @@ def test_nothing_to_go_back_to() -> None:
     assert _plan_back(before, after_failure(before, NEW, steps=1), NEW, keep=2) is None, "only a checkout was made"
 
 
+# --- with a service and without one
+
+FOREIGN = FileState(b"somebody else's\n", 0o644, mtime=0)
+BARE = deployment(files=image_files(manifest=ExportsManifest(no_container_service=True), tmpfiles_template=None))
+
+
+def test_a_tmpfiles_file_of_somebody_else_is_not_overwritten() -> None:
+    observed = with_file(installed(BARE), TMPFILES, FOREIGN)
+    assert plan(observed, BARE) == []
+    with pytest.raises(InvalidInputError, match=f"'{TMPFILES}' exists and does not belong to a system container"):
+        plan(observed, dataclasses.replace(TOOL, slot=1, directory=f"{ROOT}/app.1"))
+
+
+@pytest.mark.parametrize("path", [UNIT, TMPFILES])
+def test_a_file_of_somebody_else_where_only_a_kept_deployment_had_one(path: str) -> None:
+    bare = dataclasses.replace(BARE, slot=1, directory=f"{ROOT}/app.1")
+    observed = with_file(installed(bare, A, unit=unit_state() if path == UNIT else None), path, FOREIGN)
+    assert plan(observed, bare) == []
+    with pytest.raises(InvalidInputError, match=f"'{path}' exists and does not belong"):
+        plan(observed, A)
+    assert apply(observed, plan_absent(observed).actions).files[path] == FOREIGN
+
+
+def test_a_unit_file_on_the_host_is_forgotten_with_its_container() -> None:
+    unit = HostFile("/etc/systemd/system/x.service", "-", 0o644, 0, 0, sha256="a" * 64, origin="/exports/hostfs/x")
+    there = HostFileState("-", 0o644, 0, 0, sha256="a" * 64)
+    observed = installed(dataclasses.replace(BARE, host_files=(unit,)), host_files={unit.path: there})
+    done = strings(plan_absent(observed).actions)
+    assert done.index(f"remove host file {unit.path}") < done.index(RELOAD)
+
+
 # --- what Atomic left
 
 ATOMIC = dataclasses.replace(
@@ -398,6 +460,19 @@ def test_an_update_goes_back_to_what_atomic_installed() -> None:
     assert (after.active, after.link_slot, after.unit.running) == (ATOMIC, 0, True)
     assert after.files[DROP_IN] is None
     assert after.files[UNIT] == dataclasses.replace(before.files[UNIT], mtime=after.files[UNIT].mtime)  # type: ignore[type-var,union-attr]
+
+
+def test_options_that_fail_leave_what_atomic_installed() -> None:
+    """No new checkout stands in the place of the deployment in use."""
+    before = atomic()
+    failed = after_failure(before, LIMITED)
+    back = _plan_back(before, failed, LIMITED, keep=2)
+    assert back is not None
+    assert actions.CheckoutDeployment not in map(type, back.actions)
+    after = apply(failed, back.actions)
+    assert after.active is not None
+    assert (after.active.id, after.active.inputs, after.active.unit_options) == ("", None, {})
+    assert (after.unit.running, after.files[OPTIONS], after.files[DROP_IN]) == (True, None, None)
 
 
 def test_removing_what_atomic_installed() -> None:

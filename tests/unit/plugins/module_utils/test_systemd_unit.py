@@ -202,6 +202,8 @@ def test_has_setting(section: str, key: str, found: bool) -> None:
         ("[Install]\n# WantedBy=multi-user.target\n", False),
         ("[Service]\nWantedBy=multi-user.target\n", False),
         ("[Install]\nWantedBy=\n", False),
+        ("[Install]\nWantedBy=a.target\nAlias=\nWantedBy=\n", False),
+        ("[Install]\nWantedBy=a.target\nAlias=b.service\nWantedBy=\n", True),
     ],
 )
 def test_enablement(unit: str, possible: bool) -> None:
