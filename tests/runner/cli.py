@@ -43,6 +43,8 @@ STAGES = (
 GROUPS = {"lint": ("ruff", "mypy", "shellcheck", "changelog", "docs", "site", "ansible-lint", "galaxy")}
 # These end within seconds and are the likeliest to fail: they run before anything else.
 FIRST = ("ruff", "mypy", "shellcheck", "unit")
+# These mostly wait for hosts, and so do not wait for each other.
+LAST = ("integration", "molecule")
 HEARTBEAT = 30.0
 _LINES_AT_THE_END = 60
 
@@ -132,12 +134,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run_lanes(run: Run, pool: ThreadPoolExecutor, stages: Sequence[Stage]) -> None:
-    lanes = [
-        [stage for stage in stages if stage.name not in FIRST and not stage.heavy],
-        [stage for stage in stages if stage.heavy],
-    ]
-    _watch(run, [pool.submit(run.sequence, [stage for stage in stages if stage.name in FIRST])])
+    first = [stage for stage in stages if stage.name in FIRST]
+    last = [stage for stage in stages if stage.name in LAST]
+    between = [stage for stage in stages if stage not in (*first, *last)]
+    lanes = [[stage for stage in between if stage.heavy is heavy] for heavy in (False, True)]
+    _watch(run, [pool.submit(run.sequence, first)])
     _watch(run, [pool.submit(run.sequence, lane) for lane in lanes])
+    _watch(run, [pool.submit(run.stage, stage) for stage in last])
 
 
 def _watch(run: Run, futures: Sequence[Future[None]]) -> None:

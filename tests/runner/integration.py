@@ -21,7 +21,7 @@ from runner.results import Result, failure, total, verdict
 from runner.stage import Context, is_root
 
 TARGETS = ROOT / "tests" / "integration" / "targets"
-AT_ONCE = 4
+AT_ONCE = 3
 TIMEOUT = 1200.0
 _LINES_OF_FAILED = 40
 _LENGTH_OF_LINE = 2000

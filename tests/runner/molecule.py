@@ -7,11 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from time import monotonic
-
-import yaml
 
 from runner import process
 from runner.lab import Lab
@@ -20,27 +16,17 @@ from runner.results import Result, failure, total, verdict
 from runner.stage import Context, is_root
 
 EXTENSIONS = ROOT / "extensions"
-AT_ONCE = 2
 _LAST_LINES = 60
 
 
 def molecule(context: Context) -> Result:
-    """Run the scenarios, two at a time, as they mostly wait; each has a lab of its own."""
-    scenarios = sorted(EXTENSIONS.glob("molecule/*/molecule.yml"), key=_hosts, reverse=True)
+    """Run the scenarios, each in a lab of its own."""
+    scenarios = sorted(EXTENSIONS.glob("molecule/*/molecule.yml"))
     if not scenarios:
         return failure("there are no scenarios in extensions/molecule")
     if not is_root():
         return failure("the lab's hosts need root")
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = pool.map(
-            lambda at: _run_scenario(_own_lab(context, at), scenarios[at].parent.name), range(len(scenarios))
-        )
-        return total(results)
-
-
-def _hosts(path: Path) -> int:
-    """Return how many hosts a scenario has: the largest begin, so that the last one is not waited for alone."""
-    return len(yaml.safe_load(path.read_text(encoding="utf-8"))["platforms"])
+    return total(_run_scenario(_own_lab(context, number), path.parent.name) for number, path in enumerate(scenarios))
 
 
 def _own_lab(context: Context, number: int) -> Context:

@@ -36,6 +36,8 @@ def base_env() -> dict[str, str]:
         ANSIBLE_COLLECTIONS_PATH=str(link_collection()),
         ANSIBLE_CONFIG=str(config),
         ANSIBLE_NOCOLOR="1",
+        # A third of the connections for each task; a target sets it back, so that modules as files are tried, too.
+        ANSIBLE_PIPELINING="1",
         # Also where the checkout belongs to someone else than root.
         GIT_CONFIG_COUNT="1",
         GIT_CONFIG_KEY_0="safe.directory",
