@@ -21,7 +21,7 @@ from faults.stores import wrong_ending
 from faults.supervisor import Call, Report
 from lab.image_builder import build_image, tar_files
 
-CONTAINER, IMAGE = "system_container", "system_container_image"
+CONTAINER, IMAGE, PRUNE = "system_container", "system_container_image", "system_container_prune"
 IMAGES = ("one", "two")
 UNDER = ("/etc", "/srv", "/run/system-containers")
 """Folders whose changes count."""
@@ -109,6 +109,7 @@ class Scenario:
     before: tuple[Mapping[str, Any], ...] = ()
     deployment: int | None = None
     running: bool = True
+    module: str = CONTAINER
 
     @property
     def absent(self) -> bool:
@@ -133,6 +134,7 @@ SCENARIOS = {
         Scenario("rollback", PRESENT, before=(ONE, TWO), deployment=0),
         Scenario("unit options", {**ONE, **PRESENT, **OPTIONS}, before=(ONE,)),
         Scenario("absent", {"state": "absent"}, before=({**ONE, **OPTIONS},), running=False),
+        Scenario("prune", {"keep": 1}, before=(ONE, TWO), module=PRUNE),
     )
 }
 
@@ -170,6 +172,18 @@ class Expected:
             if not temporary and found["files"].get(path) not in (old.get(path), new.get(path)):
                 problems.append(f"{path} is {found['files'].get(path)}")
         return problems
+
+    def wrong_way_back(self, report: Report, found: Mapping[str, Any]) -> list[str]:
+        """Return what a run left that failed and went back, and did not say that this failed, too."""
+        went_back = " is back on " in report.stdout or "was removed again" in report.stdout
+        if not went_back or "failed too" in report.stdout:
+            return []
+        old, seen = shape(self.old), shape(found)
+        return [
+            f"it went back, and left {key}: {difference(old[key], seen[key])}"
+            for key in ("the active deployment", "the files", "the unit", "what runs")
+            if seen[key] != old[key]
+        ]
 
     def wrong_end(self, found: Mapping[str, Any]) -> list[str]:
         """Return what differs from the new state, after one more run."""
@@ -248,11 +262,12 @@ class Fleet:
         for done in host.steps([["run", *host.place.module_argv(IMAGE, {**store, **pull})] for pull in pulls]):
             successful(done)
 
-    def argv(self, name: str, parameters: Mapping[str, Any]) -> list[str]:
-        """Return the command that runs the module for a container."""
-        store = {"root": f"{self.base}/roots/{name}", "repo": f"{self.base}/repo"}
-        options = {"ready_delay": 0.05, "ready_timeout": 30, "pull": "never", **parameters}
-        return self.host.place.module_argv(CONTAINER, {"name": name, **store, **options})
+    def argv(self, name: str, parameters: Mapping[str, Any], *, module: str = CONTAINER) -> list[str]:
+        """Return the command that runs a module for a container; each has a root of its own."""
+        options = {"root": f"{self.base}/roots/{name}", "repo": f"{self.base}/repo", **parameters}
+        if module == CONTAINER:
+            options = {"name": name, "ready_delay": 0.05, "ready_timeout": 30, "pull": "never", **options}
+        return self.host.place.module_argv(module, options)
 
     def take(self, scenario: Scenario) -> Stand:
         """Return a container as the scenario begins with, for one try."""
@@ -265,7 +280,8 @@ class Fleet:
             if scenario.deployment is not None:
                 found = results[scenario.deployment]["container"]["deployments"]
                 parameters["deployment"] = next(item["id"] for item in found if item["active"])
-        stand = Stand(name, self.base, self.argv(name, parameters), self.argv(name, {"state": "absent"}))
+        argv = self.argv(name, parameters, module=scenario.module)
+        stand = Stand(name, self.base, argv, self.argv(name, {"state": "absent"}))
         if scenario.before:
             self.host.steps([["save", stand.root, name, stand.copy]])
         return stand
@@ -273,6 +289,10 @@ class Fleet:
     def supervised(self, stand: Stand, fault: Fault | None = None) -> list[str]:
         """Return the step that runs the scenario under a fault."""
         return ["run", *self.host.place.supervised(stand.argv, under=UNDER, fault=fault)]
+
+    def fsck(self) -> None:
+        """Raise when ostree finds something wrong with the repository that all deployments are linked to."""
+        self.host.run("ostree", "fsck", "--quiet", f"--repo={self.base}/repo")
 
     def temporary_files(self) -> str:
         """Return the temporary files there are beside host files, while nothing runs."""
@@ -319,6 +339,7 @@ class Fleet:
         problems = wrong_ending(report, fault)
         problems += expected.wrong_state(done["after"][stand.name])
         problems += self.wrong_service(scenario, report, done["after"][stand.name], done.get("start"))
+        problems += expected.wrong_way_back(report, done["after"][stand.name])
         problems += [f"one more run: {problem}" for problem in problems_of(done["again"])]
         problems += [f"after one more run {problem}" for problem in expected.wrong_end(done["end"][stand.name])]
         if "second" in done:

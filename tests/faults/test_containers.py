@@ -26,7 +26,7 @@ from faults.test_store import ADDING, Kind
 SEEN = r"^[^:]*: (?!fsync|fdatasync|syncfs|unlinkat .*\.removed/|rmdir .*\.removed/)"
 REMOVING = r"(unlinkat|rmdir) .*\.removed/"
 KEPT = ("update of a stopped one", "update", "rollback", "unit options", "install")
-NO_CHECKOUT = ("rollback", "unit options", "absent")
+NO_CHECKOUT = ("rollback", "unit options", "absent", "prune")
 KINDS = {
     "power off": Kind(Fault("power-off", match="" if ALL else SEEN)),
     "power off while a deployment is removed": Kind(Fault("power-off", match=REMOVING), 3, without=KEPT),
@@ -64,3 +64,4 @@ def test_faults(fleet: Fleet, name: str, kind: str) -> None:
     problems = explore([replace(fault, at=at) for at in chosen], lambda one: fleet.attempt(scenario, one))
     assert not problems, f"{len(problems)} problems at {len(chosen)} points of {count}:\n" + "\n".join(problems)
     assert fleet.temporary_files() == ""
+    fleet.fsck()

@@ -75,6 +75,7 @@ def test_reboots(host: LabHost, fleet: Fleet) -> None:
         host.steps([["run", *stand.absent]])
         problems += [f"{fault} ({report.fired}): {problem}" for problem in found]
     assert not problems, "\n".join(problems)
+    fleet.fsck()
 
 
 @contextlib.contextmanager
@@ -121,6 +122,7 @@ def test_a_full_disk(host: LabHost, disk: Fleet, needed: dict[str, int], name: s
     assert problems_of(again) == []
     assert expected.wrong_end(end[stand.name]) == []
     assert problems_of(second, changed=False) + problems_of(absent) == []
+    disk.fsck()
 
 
 def at_once(host: LabHost, *commands: list[str]) -> list[Any]:
