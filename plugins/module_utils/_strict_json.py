@@ -26,6 +26,10 @@ def load_json(text: str, *, file: str) -> Any:
     except (ValueError, RecursionError) as exc:
         raise InvalidInputError(f"{file}: not JSON: {exc}") from exc
     _check_depth(document, file=file)
+    if not is_utf8(document):
+        raise InvalidInputError(
+            f"{file}: a text in it has half of a surrogate pair, such as \\ud800, which is no UTF-8: take it out"
+        )
     return document
 
 
@@ -41,6 +45,15 @@ def parse_json(text: str, *, key: Callable[[str], str] = str) -> Any:
         return dict(pairs)
 
     return json.loads(text, object_pairs_hook=unique, parse_constant=_no_constant)
+
+
+def is_utf8(value: Any) -> bool:
+    """Tell whether all text of a JSON value can be written to a file: lone surrogates, which JSON can spell, are no UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def member(mapping: dict[str, Any], key: str, *, file: str) -> Any:

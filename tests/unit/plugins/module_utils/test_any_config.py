@@ -15,7 +15,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.plugins.module_utils.builders import deployment, host_facts, image_files, inputs, json_values
+from unit.plugins.module_utils.builders import (
+    deployment,
+    host_facts,
+    image_files,
+    image_identity,
+    inputs,
+    json_values,
+)
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, Mount
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
@@ -134,6 +141,32 @@ def test_junk_at_every_place(junk: Any) -> None:
 @given(st.sampled_from(PLACES), json_values)
 def test_any_json_at_any_place(way: tuple[Any, ...], value: Any) -> None:
     read(json.dumps(changed(way, value)))
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', r'"a\uDFFFb"', r'{"\udc80": 1}', r'["\udc00\ud800"]'])
+def test_half_a_surrogate_pair(text: str) -> None:
+    """No file can hold it, and runc reads something else (Go's encoding/json); the deeper places are read like these."""
+    for way in (("annotations",), ("process", "args", 1), ("mounts", 0, "source"), ("linux", "namespaces", 1, "path")):
+        config = json.dumps(changed(way, "HALF")).replace('"HALF"', text)
+        for mounts in ((), (Mount("/data", "/srv/data"),)):
+            with pytest.raises(
+                InvalidInputError, match=r"config\.json of the image: a text in it has half of a surrogate"
+            ):
+                render_config(config, *mounts)
+
+
+def test_a_whole_surrogate_pair() -> None:
+    config = json.dumps(changed(("annotations",), {"a": "😀"}))
+    assert r"\ud83d\ude00" in config
+    assert "😀" in next(file.content for file in render_config(config).files if file.path.endswith("/config.json"))
+
+
+def test_half_a_surrogate_pair_in_the_configuration_of_an_image() -> None:
+    """An image without a config.json gets one from that."""
+    with pytest.raises(InvalidInputError, match=r"config\.json: a text in it has half of a surrogate"):
+        deployment(
+            image=image_identity(cmd=("x", "\ud800")), files=image_files(config_template=None, tmpfiles_template=None)
+        )
 
 
 @pytest.mark.parametrize("levels", [200, 400, 600, 800, 900, 950, 1000, 5000, 100_000])
