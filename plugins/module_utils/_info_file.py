@@ -93,6 +93,7 @@ def parse_info(text: str, *, name: str, slot: int, directory: str) -> Deployment
         info = json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise InvalidInputError(f"its info file is not JSON ({exc})") from exc
+    _check_text(text, info)
     info = _checked(info, dict, "info")
     own = _get(info, OWN_KEY, dict) if info.get(OWN_KEY) is not None else None
     if own is not None and _get(own, "schema", int) > SCHEMA:
@@ -121,6 +122,16 @@ def parse_info(text: str, *, name: str, slot: int, directory: str) -> Deployment
         created_directories=record.created_directories,
         renames=_nullable(info, "rename-installed-files", dict) or {},
     )
+
+
+def _check_text(text: str, info: Any) -> None:
+    """Raise for what JSON can spell and no file can hold: halves of surrogate pairs, but for those that stand for a byte."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return
+    try:
+        json.dumps(info, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as exc:
+        raise InvalidInputError(f"its info file cannot be used: a text in it is not UTF-8 ({exc.reason})") from exc
 
 
 def _atomic_host_files(info: dict[str, Any]) -> tuple[HostFile, ...]:

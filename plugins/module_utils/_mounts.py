@@ -12,6 +12,7 @@ from typing import Any
 
 from ._deployment import Mount
 from ._errors import InvalidInputError
+from ._strict_json import is_utf8
 
 BIND_OPTIONS = ("rbind", "rprivate", "rw")
 """Options of a bind mount that says none: what is mounted below its source comes with it, nothing mounted later."""
@@ -100,7 +101,7 @@ def _parse_mount(entry: Mapping[str, Any]) -> Mount:
     given = entry.get("options")
     options = tuple(given if given is not None else BIND_OPTIONS if kind == "bind" else ())
     for text in (kind, *options):
-        if not text or _has_control(text) or ("," in text and '"' not in text):
+        if not text or _is_unfit(text) or ("," in text and '"' not in text):
             raise InvalidInputError(f"{where}: {text!r} is no type or option of a mount: list each option by itself")
     source, create = entry.get("source"), entry.get("create")
     if kind == "bind" or not _BIND.isdisjoint(options):
@@ -110,8 +111,8 @@ def _parse_mount(entry: Mapping[str, Any]) -> Mount:
         source = _path(source, what=f"the source for '{destination}'")
     elif create is not None:
         raise InvalidInputError(f"{where}: 'create' is for bind mounts only, not for type '{kind}'")
-    elif source is not None and (not source or _has_control(source)):
-        raise InvalidInputError(f"{where}: the source {source!r} is empty or has control characters")
+    elif source is not None and (not source or _is_unfit(source)):
+        raise InvalidInputError(f"{where}: the source {source!r} is empty, has control characters or is not UTF-8")
     if create not in (None, *_CREATE):
         raise InvalidInputError(f"{where}: 'create' is '{create}', but can be 'directory' or 'file' only")
     return Mount(destination=destination, source=source or kind, type=kind, options=options, create=create)
@@ -127,15 +128,15 @@ def _complete(options: tuple[str, ...]) -> tuple[str, ...]:
 def _path(path: Any, *, what: str) -> str:
     if not isinstance(path, str) or not path.startswith("/"):
         raise InvalidInputError(f"mounts: {what} has to be an absolute path, not {path!r}")
-    if _has_control(path):
-        raise InvalidInputError(f"mounts: {what} has control characters: {path!r}")
+    if _is_unfit(path):
+        raise InvalidInputError(f"mounts: {what} has control characters or is not UTF-8: {path!r}")
     if ".." in path.split("/"):
         raise InvalidInputError(f"mounts: {what} has '..' in it: {path!r}: write the path without")
     return clean_path(path)
 
 
-def _has_control(text: str) -> bool:
-    return any(ord(character) < 32 or ord(character) == 127 for character in text)
+def _is_unfit(text: str) -> bool:
+    return any(ord(character) < 32 or ord(character) == 127 for character in text) or not is_utf8(text)
 
 
 def _spec_entry(mount: Mount) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def parse_runtime_spec(text: str, *, file: str) -> dict[str, Any]:
     _check_root(member(spec, "root", file=file), file=file)
     _check_process(member(spec, "process", file=file), file=file)
     _check_mounts(member(spec, "mounts", file=file), file=file)
+    _check_linux(member(spec, "linux", file=file), file=file)
     return spec
 
 
@@ -63,8 +64,7 @@ def bind_sources(spec: dict[str, Any]) -> list[tuple[str, str]]:
 def has_user_namespace(spec: dict[str, Any]) -> bool:
     """Tell whether the container gets a user namespace, and so runs as others than root on the host."""
     linux = spec.get("linux")
-    namespaces = linux.get("namespaces") if isinstance(linux, dict) else None
-    return any(isinstance(item, dict) and item.get("type") == "user" for item in namespaces or ())
+    return any(item["type"] == "user" for item in (linux or {}).get("namespaces") or ())
 
 
 def is_below_proc(path: str) -> bool:
@@ -146,9 +146,11 @@ def _check_root(root: Any, *, file: str) -> None:
 def _check_process(process: Any, *, file: str) -> None:
     if not isinstance(process, dict):
         raise InvalidInputError(f"{file}: process is missing: it says what the container runs")
-    args = member(process, "args", file=file)
-    if not isinstance(args, list) or not args or not all(isinstance(item, str) for item in args):
+    args, env = member(process, "args", file=file), member(process, "env", file=file)
+    if not args or not _is_texts(args):
         raise InvalidInputError(f"{file}: process.args is missing or empty: it says what the container runs")
+    if env is not None and not _is_texts(env):
+        raise InvalidInputError(f'{file}: process.env is not a list of texts, such as "NAME=value"')
     cwd = member(process, "cwd", file=file)
     if cwd is None:
         return
@@ -164,21 +166,48 @@ def _check_mounts(mounts: Any, *, file: str) -> None:
         return
     if not isinstance(mounts, list):
         raise InvalidInputError(f"{file}: mounts is not a list")
-    for mount in mounts:
-        if not isinstance(mount, dict):
-            raise InvalidInputError(f"{file}: a mount is not an object: {json.dumps(mount)[:120]}")
-        destination, options = member(mount, "destination", file=file), member(mount, "options", file=file)
-        if not isinstance(destination, str) or not posixpath.isabs(destination):
-            raise InvalidInputError(f"{file}: a mount has no absolute destination: {json.dumps(mount)[:120]}")
-        if ".." in destination.split("/") or not destination.strip("/."):
+    for index, mount in enumerate(mounts):
+        _check_mount(mount, where=f"{file}: mounts[{index}]", file=file)
+
+
+def _check_mount(mount: Any, *, where: str, file: str) -> None:
+    """Raise for a mount that cannot be read. It is named and not quoted, as one of its options may be a secret."""
+    if not isinstance(mount, dict):
+        raise InvalidInputError(f"{where} is not an object")
+    destination, options = member(mount, "destination", file=file), member(mount, "options", file=file)
+    if isinstance(destination, str):
+        where = f"{where}, on '{destination}',"
+    if not isinstance(destination, str) or not posixpath.isabs(destination):
+        raise InvalidInputError(f"{where} has no absolute destination: give a path that begins with '/'")
+    if ".." in destination.split("/") or not destination.strip("/."):
+        raise InvalidInputError(f"{where} has a destination with '..', or the root: choose a path below it")
+    for key in ("source", "type"):
+        if not isinstance(member(mount, key, file=file), (str, type(None))):
+            raise InvalidInputError(f"{where} has a {key} that is not text")
+    if options is not None and not _is_texts(options):
+        raise InvalidInputError(f"{where} has options that are not a list of texts")
+
+
+def _check_linux(linux: Any, *, file: str) -> None:
+    """Raise unless ``linux.namespaces``, which decides who gets at the files of the container, can be read."""
+    if linux is None:
+        return
+    if not isinstance(linux, dict):
+        raise InvalidInputError(f"{file}: linux is not an object")
+    namespaces = member(linux, "namespaces", file=file)
+    if namespaces is None:
+        return
+    if not isinstance(namespaces, list):
+        raise InvalidInputError(f'{file}: linux.namespaces is not a list of objects, such as {{"type": "pid"}}')
+    for index, item in enumerate(namespaces):
+        if not isinstance(item, dict) or not isinstance(member(item, "type", file=file), str):
             raise InvalidInputError(
-                f"{file}: a mount's destination has '..', or is the root: {json.dumps(mount)[:120]}"
+                f"{file}: linux.namespaces[{index}] is not an object with a 'type', such as \"pid\""
             )
-        for key in ("source", "type"):
-            if not isinstance(member(mount, key, file=file), (str, type(None))):
-                raise InvalidInputError(f"{file}: the {key} of the mount on '{destination}' is not text")
-        if options is not None and not (isinstance(options, list) and all(isinstance(item, str) for item in options)):
-            raise InvalidInputError(f"{file}: the options of the mount on '{destination}' are not a list of texts")
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _default_mounts() -> list[dict[str, Any]]:

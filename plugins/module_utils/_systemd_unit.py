@@ -13,6 +13,7 @@ from typing import Any
 from ._deployment import GeneratedFile, UnitOptions
 from ._errors import InvalidInputError
 from ._models import ALSO_LINE, OWNER_LINE, Paths
+from ._strict_json import is_utf8
 
 _UNIT_FOLDERS = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 _OPTION_NAME = re.compile(r"(?:X-)?[A-Za-z][A-Za-z0-9]*\Z")
@@ -113,6 +114,8 @@ def _option_text(value: Any, *, where: str) -> str:
             f"unit_options: the value of '{where}' has to be text, a number, a boolean, or a list of them"
         )
     text = str(value)
+    if not is_utf8(text):
+        raise InvalidInputError(f"unit_options: the value of '{where}' has text that is not UTF-8: correct it")
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text) or text.endswith("\\"):
         raise InvalidInputError(
             f"unit_options: the value of '{where}' holds a control character or ends in a backslash, which would begin"

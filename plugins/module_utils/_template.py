@@ -7,6 +7,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from ._errors import InvalidInputError
 
 FORCED = (
     "DESTDIR",
@@ -47,3 +50,26 @@ def variables(template: str) -> set[str]:
         for match in PLACEHOLDER.finditer(template)
         if match.group("named") or match.group("braced")
     }
+
+
+def pieces(template: str, *, file: str) -> Iterator[tuple[str, str | None, int]]:
+    """Yield a template piece by piece: text, the variable after it, and where in the template that is.
+
+    The last text has None after it. Raises ``InvalidInputError`` that names ``file`` for a dollar sign that starts nothing.
+    """
+    text, at = "", 0
+    for match in PLACEHOLDER.finditer(template):
+        text += template[at : match.start()]
+        at = match.end()
+        if match.group("escaped") is not None:
+            text += "$"
+            continue
+        name = match.group("named") or match.group("braced")
+        if name is None:
+            line = template.count("\n", 0, match.start()) + 1
+            raise InvalidInputError(
+                f"{file}: line {line} has a '$' that starts no variable: write '$$' for a dollar sign"
+            )
+        yield text, name, match.start()
+        text = ""
+    yield text + template[at:], None, len(template)

@@ -15,16 +15,18 @@ import contextlib
 import json
 import re
 import uuid
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, Callable
 
 from ._deployment import MASK, Value
 from ._errors import InvalidInputError
 from ._models import HostFacts
 from ._strict_json import load_json
-from ._template import PLACEHOLDER
+from ._template import pieces
+from ._unit_lines import UnitLines
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_ENVIRONMENT = ("Environment", "PassEnvironment", "UnsetEnvironment")  # systemd.exec(5): words with quotes and escapes
 _UNESCAPED_TYPES = ("f", "F", "w")  # lines of tmpfiles.d(5) whose argument has C-style escapes
 _UUID_NAMESPACE = uuid.UUID("6c1a5c1e-9a37-5d1b-8f0e-2f5d8f0c7a41")
 
@@ -54,75 +56,86 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def raw_json(value: Any, *, before: str, after: str) -> str:
-    """Return a value as it stands in raw JSON between ``before`` and ``after``.
+class _Elements(str):
+    """Elements of a list or members of an object in raw JSON, whose separating commas depend on what is around them."""
 
-    A list or dict stands for its elements, with the comma that separates them from what is there already.
-    """
-    if not isinstance(value, (list, dict)):
-        return as_text(value)
-    elements = json.dumps(value)[1:-1]
-    if not elements:
-        return ""
-    leading = "" if before.rstrip()[-1:] in ("", "[", "{", ",") else ","
-    trailing = "" if after.lstrip()[:1] in ("", "]", "}", ",") else ","
-    return f"{leading}{elements}{trailing}"
+    __slots__ = ()
 
 
 def substitute_json(template: str, values: Mapping[str, Any], *, file: str, masked: Container[str] = ()) -> str:
     """Fill a JSON template; inside a JSON string a value is escaped, elsewhere it stands as it is.
 
-    A raw value must be JSON by itself where it stands between other JSON, so that it can add elements but never
-    close what surrounds it. A mask stands for the values of the names in ``masked``. Raises ``InvalidInputError`` that
-    names ``file``, also when the result is not JSON.
+    A list or dict stands for its elements, with the commas that separate them from what is there already. A raw value
+    must be JSON by itself where it stands between other JSON, so that it can add elements but never close what surrounds
+    it. A mask stands for the values of the names in ``masked``. Raises ``InvalidInputError`` that names ``file``.
     """
     inside = _string_mask(template)
-
-    def put(name: str, match: re.Match[str]) -> str:
-        value = values[name]
-        if name in masked:
-            value = MASK if inside(match.start()) else _masked_json(value)
-        if inside(match.start()):
-            if isinstance(value, (list, dict)):
-                raise InvalidInputError(f"{file}: the value of '{name}' stands inside of a JSON string: give text")
-            return json.dumps(as_text(value), ensure_ascii=False)[1:-1]
-        text = raw_json(value, before=template[: match.start()], after=template[match.end() :])
-        _check_raw_json(text, name=name, file=file)
-        return text
-
-    return _substitute(template, put, file=file)
+    found: list[str] = []
+    for text, name, position in pieces(template, file=file):
+        found.append(text)
+        if name is None:
+            continue
+        if inside(position):
+            found.append(_inside_json(MASK if name in masked else values[name], name=name, file=file))
+        else:
+            found.append(
+                _raw_json(_masked_json(values[name]) if name in masked else values[name], name=name, file=file)
+            )
+    return "".join(_with_commas(found))
 
 
 def substitute_unit(template: str, values: Mapping[str, Any], *, trusted: Container[str] = ()) -> str:
     """Fill a template of a unit (systemd.syntax(7)), so that a value never means more than itself.
 
     Control characters, a value at the beginning of a line, and a backslash that would continue the line are refused. Inside
-    of quotes a value is escaped. ``%`` is doubled, and in command lines ``$``; quotes are refused there. White space
-    separates words, as in the template. The names in ``trusted`` are the image author's own, and stand as they are.
+    of quotes a value is escaped. ``%`` is doubled, and in command lines ``$``. In command lines and lists of environment
+    variables backslashes are doubled and quotes are refused. White space separates words, as in the template. The names
+    in ``trusted`` are the image author's own, and stand as they are.
     """
     file = "service.template"
+    lines = UnitLines(file)
+    for text, name, _position in pieces(template, file=file):
+        lines.add(text)
+        if name is not None:
+            value = _line_text(values[name], name=name, file=file)
+            if lines.quote:
+                value = value.replace("\\", "\\\\").replace(lines.quote, "\\" + lines.quote)
+            if name not in trusted:
+                _check_unit_text(value, lines, name=name, file=file)
+                value = _unit_text(value, lines)
+            lines.add_value(value, name=name)
+    return lines.text()
 
-    def put(name: str, match: re.Match[str]) -> str:
-        text = _line_text(values[name], name=name, file=file)
-        if text.endswith("\\") and template[match.end() : match.end() + 1] in ("", "\n", "\r"):
-            raise InvalidInputError(f"{file}: the value of '{name}' ends in a backslash, which would continue the line")
-        before = _line_before(template, match)
-        quote = _open_quote(before)
-        if quote:
-            text = text.replace("\\", "\\\\").replace(quote, "\\" + quote)
-        if name in trusted:
-            return text
-        if not before.strip():
-            raise InvalidInputError(
-                f"{file}: the value of '{name}' would be a line of its own: it can only be part of one"
-            )
-        if before.lstrip().startswith("Exec"):
-            if not quote and (re.search("[\"']", text) or ";" in text.split()):
-                raise InvalidInputError(f"{file}: the value of '{name}' has a quote or a lone ';' in a command line")
-            text = text.replace("$", "$$")
-        return text.replace("%", "%%")
 
-    return _substitute(template, put, file=file)
+def _check_unit_text(text: str, lines: UnitLines, *, name: str, file: str) -> None:
+    """Raise for a value that would be more than a part of the line where it stands."""
+    value = f"{file}: the value of '{name}'"
+    if not lines.before.strip():
+        raise InvalidInputError(f"{value} would be a line of its own: it can only be part of one")
+    if lines.starts_line and text.lstrip()[:1] in ("#", ";"):
+        raise InvalidInputError(f"{value} would make its line a comment: let it begin with another character")
+    if "=" in text and not lines.key and lines.before.lstrip()[:1] not in ("#", ";", "["):
+        raise InvalidInputError(f"{value} would name a setting: only what comes after a '=' can be set")
+    quoted = re.search("[\"']", text) and not lines.quote
+    if _is_command(lines.key) and (quoted or (not lines.quote and ";" in text.split())):
+        raise InvalidInputError(f"{value} has a quote or a lone ';' in a command line")
+    if lines.key in _ENVIRONMENT and quoted:
+        raise InvalidInputError(
+            f"{value} has a quote, and {lines.key}= has none around it: leave it out, or set the variable by 'unit_options'"
+        )
+
+
+def _unit_text(text: str, lines: UnitLines) -> str:
+    """Return a value as it means itself where it stands; inside of quotes it is escaped already."""
+    command = _is_command(lines.key)
+    if not lines.quote and (command or lines.key in _ENVIRONMENT):
+        text = text.replace("\\", "\\\\")
+    return (text.replace("$", "$$") if command else text).replace("%", "%%")
+
+
+def _is_command(key: str) -> bool:
+    """Tell whether a setting is a command line, systemd.service(5)."""
+    return key.startswith("Exec") and not key.endswith(("Path", "Paths"))
 
 
 def substitute_tmpfiles(
@@ -134,21 +147,24 @@ def substitute_tmpfiles(
     Only the last field, the argument, may hold white space, quotes and backslashes.
     """
     file = "tmpfiles.template"
-
-    def put(name: str, match: re.Match[str]) -> str:
+    found: list[str] = []
+    for own, name, position in pieces(template, file=file):
+        found.append(own)
+        if name is None:
+            continue
         text = MASK if name in masked else _line_text(values[name], name=name, file=file)
-        in_argument = len(f"{_line_before(template, match)}x".split(maxsplit=6)) > 6
+        before = template[template.rfind("\n", 0, position) + 1 : position]
+        in_argument = len(f"{before}x".split(maxsplit=6)) > 6
         if not in_argument and re.search(r"[\s\"'\\]", text):
             raise InvalidInputError(
                 f"{file}: the value of '{name}' has white space, a quote or a backslash: leave it out"
             )
-        if name in trusted:
-            return text
-        if in_argument and _line_before(template, match).lstrip()[:1] in _UNESCAPED_TYPES:
-            text = text.replace("\\", "\\\\")
-        return text.replace("%", "%%")
-
-    return _substitute(template, put, file=file)
+        if name not in trusted:
+            if in_argument and before.lstrip()[:1] in _UNESCAPED_TYPES:
+                text = text.replace("\\", "\\\\")
+            text = text.replace("%", "%%")
+        found.append(text)
+    return "".join(found)
 
 
 def _line_text(value: Any, *, name: str, file: str) -> str:
@@ -160,39 +176,34 @@ def _line_text(value: Any, *, name: str, file: str) -> str:
     return text
 
 
-def _line_before(template: str, match: re.Match[str]) -> str:
-    return template[template.rfind("\n", 0, match.start()) + 1 : match.start()]
+def _inside_json(value: Any, *, name: str, file: str) -> str:
+    if isinstance(value, (list, dict)):
+        raise InvalidInputError(f"{file}: the value of '{name}' stands inside of a JSON string: give text")
+    return json.dumps(as_text(value), ensure_ascii=False)[1:-1]
 
 
-def _open_quote(line: str) -> str:
-    """Return the quote that is open at the end of the beginning of a line, empty when none is."""
-    quote = ""
-    escaped = False
-    for character in line:
-        if escaped:
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-    return quote
+def _raw_json(value: Any, *, name: str, file: str) -> str:
+    if isinstance(value, (list, dict)):
+        return _Elements(json.dumps(value)[1:-1])
+    text = as_text(value)
+    _check_raw_json(text, name=name, file=file)
+    return text
 
 
-def _substitute(template: str, put: Callable[[str, re.Match[str]], str], *, file: str) -> str:
-    def replace(match: re.Match[str]) -> str:
-        if match.group("escaped") is not None:
-            return "$"
-        name = match.group("named") or match.group("braced")
-        if name is None:
-            line = template.count("\n", 0, match.start()) + 1
-            raise InvalidInputError(
-                f"{file}: line {line} has a '$' that starts no variable: write '$$' for a dollar sign"
-            )
-        return put(name, match)
-
-    return PLACEHOLDER.sub(replace, template)
+def _with_commas(found: Sequence[str]) -> Iterator[str]:
+    """Yield the pieces of a text, elements with commas where they touch others. All else stays as it is: text that is a value
+    brings its own commas, as it did for Atomic."""
+    before = ""
+    for index, piece in enumerate(found):
+        text = str(piece)
+        if isinstance(piece, _Elements) and piece:
+            after = next((found[later] for later in range(index + 1, len(found)) if found[later].strip()), "")
+            leading = "" if before.rstrip()[-1:] in ("", "[", "{", ",") else ","
+            # Elements that follow bring the comma themselves.
+            trailing = "" if isinstance(after, _Elements) or after.lstrip()[:1] in ("", "]", "}", ",") else ","
+            text = f"{leading}{piece}{trailing}"
+        before = text if text.strip() else before
+        yield text
 
 
 def _string_mask(template: str) -> Callable[[int], bool]:

@@ -22,6 +22,7 @@ PURE = {
     "_exports",
     "_image_actions",
     "_template",
+    "_unit_lines",
     "_actions",
     "_argspec",
     "_atomic_host_files",

@@ -166,6 +166,14 @@ def test_recorded_files_that_were_changed_by_hand(key: str) -> None:
         parse(json.dumps(document))
 
 
+@pytest.mark.parametrize("text", [r"\ud800", r"\uDBFF", r"a\ud83db"])
+def test_what_no_file_can_hold(text: str) -> None:
+    document = info()
+    document[OWN_KEY]["files"][0]["content"] = "HALF"
+    with pytest.raises(InvalidInputError, match=r"^its info file cannot be used: a text in it is not UTF-8"):
+        parse(json.dumps(document).replace("HALF", text))
+
+
 NO_DIGESTS = ["../../etc", "sha256:" + "A" * 64, "sha256:" + "a" * 63, "sha512:" + "a" * 64, "a" * 64, "", 5]
 
 

@@ -368,6 +368,9 @@ def test_manifest(text: str, defaults: dict[str, Any], no_service: bool) -> None
         '{"defaultValues": []}',
         '{"defaultValues": "x"}',
         '{"defaultValues": null}',
+        r'{"defaultValues": {"RECEIVER": "\ud800"}}',
+        r'{"renameFiles": {"/a": "/\udfff"}}',
+        r'{"installedFilesTemplate": ["/\udc80"]}',
         "[" * 99999,
     ],
 )

@@ -83,7 +83,18 @@ def test_accepted(value: dict[str, Any]) -> None:
         (spec(process={"args": {"0": "sh"}}), "process.args"),
         (spec(mounts={}), "mounts is not a list"),
         (spec(mounts="x"), "mounts is not a list"),
-        (spec(mounts=["x"]), "a mount is not an object"),
+        (spec(process={"args": ["x"], "env": "A=b"}), "process.env is not a list of texts"),
+        (spec(process={"args": ["x"], "env": [1]}), "process.env is not a list of texts"),
+        (spec(linux=5), "linux is not an object"),
+        (spec(linux={"namespaces": 5}), "linux.namespaces is not a list"),
+        (spec(linux={"namespaces": True}), "linux.namespaces is not a list"),
+        (spec(linux={"namespaces": {"type": "user"}}), "linux.namespaces is not a list"),
+        (
+            spec(linux={"namespaces": [{"type": "pid"}, "user"]}),
+            r"linux.namespaces\[1\] is not an object with a 'type'",
+        ),
+        (spec(linux={"namespaces": [{"type": 5}]}), r"linux.namespaces\[0\] is not an object with a 'type'"),
+        (spec(mounts=["x"]), r"mounts\[0\] is not an object"),
         (spec(mounts=[{}]), "no absolute destination"),
         (spec(mounts=[{"destination": "dev"}]), "no absolute destination"),
         (spec(mounts=[{"destination": ""}]), "no absolute destination"),
@@ -97,6 +108,25 @@ def test_refused(value: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message) as caught:
         parse(value)
     assert str(caught.value).startswith("config.json: ")
+
+
+@pytest.mark.parametrize(
+    ("mount", "named"),
+    [
+        ({"destination": "data"}, "mounts[1], on 'data', has no absolute destination"),
+        ({"destination": "/a/../b"}, "mounts[1], on '/a/../b', has a destination with '..'"),
+        ({"destination": None}, "mounts[1] has no absolute destination"),
+        ({"destination": "/a", "source": 5}, "mounts[1], on '/a', has a source that is not text"),
+        ({"destination": "/a", "options": "rw"}, "mounts[1], on '/a', has options that are not a list of texts"),
+    ],
+)
+def test_a_mount_is_named_and_not_quoted(mount: dict[str, Any], named: str) -> None:
+    """A part of it would be a part of a secret, which is hidden as a whole only."""
+    secret = "S3cret" * 40
+    with pytest.raises(InvalidInputError) as caught:
+        parse(spec(mounts=[{"destination": "/ok"}, {"type": "cifs", "options": [f"password={secret}"], **mount}]))
+    assert str(caught.value).startswith(f"config.json: {named}")
+    assert "S3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "nope", "{'a': 1}", '{"a": 1,}', '{"a": 1} x', "// x\n{}", "\ufeff{}"])
@@ -124,6 +154,7 @@ def test_numbers_that_json_does_not_have(number: str) -> None:
         pytest.param('"Root": {"readonly": false}', id="root"),
         pytest.param('"ROOT": {"path": "/"}', id="path of root"),
         pytest.param('"Process": {"args": ["/evil"]}', id="process"),
+        pytest.param('"Linux": {"namespaces": [{"type": "user"}]}', id="linux"),
         pytest.param('"Mounts": [{"destination": "/a", "source": "/", "type": "bind"}]', id="mounts"),
         pytest.param('"mount\u017f": []', id="mounts with a long s"),
     ],

@@ -255,6 +255,7 @@ def test_no_unit_options(options: Any) -> None:
         ({"Service": {"Nice": "1\x00"}}, "'Service.Nice' holds a control character"),
         ({"Service": {"Nice": "1\r"}}, "'Service.Nice' holds a control character"),
         ({"Service": {"Nice": ["1", "2\\"]}}, "ends in a backslash"),
+        ({"Service": {"Nice": ["1", "\ud800"]}}, "'Service.Nice' has text that is not UTF-8"),
         ({"Service": {"Nice": {"a": 1}}}, "'Service.Nice' has to be text, a number"),
         ({"Service": {"Nice": [None]}}, "'Service.Nice' has to be text, a number"),
         ({"Service": {"Nice": [["a"]]}}, "'Service.Nice' has to be text, a number"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from unit.plugins.module_utils.builders import host_facts, json_values, utf8_text
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import settings
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._template import FORCED, variables
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._user_values import check_user_values
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._values import (
@@ -297,12 +298,62 @@ def test_a_list_adds_its_elements(value: list[Any], result: list[Any]) -> None:
     assert json.loads(substitute_json("[0\n$A\n]", {"A": value}, file="f")) == result
 
 
+@pytest.mark.parametrize(
+    ("template", "a", "b", "result"),
+    [
+        ("[0$A$B]", [1], [2], "[0,1,2]"),
+        ("[0$A$B]", [1], "", "[0,1]"),
+        ("[0$A$B]", [1], [], "[0,1]"),
+        ("[0$A$B]", [], [2], "[0,2]"),
+        ("[0$A$B]", "", "", "[0]"),
+        ("[$A $B]", "", [2], "[ 2]"),
+        ("[$A $B]", [1], [2], "[1 ,2]"),
+        ("[$A $B]", [1], "", "[1 ]"),
+        ("[ $A\n$B 3]", [1], [2], "[ 1\n,2, 3]"),
+        ("[ $A\n$B 3]", [1], "", "[ 1,\n 3]"),
+        ("[ $A\n$B, 3]", [1], [2], "[ 1\n,2, 3]"),
+        ('["$A"$B]', "a", ["b"], '["a","b"]'),
+        ('[$A"$B"]', ["a"], "b", '["a","b"]'),
+        ("{$A$B}", {"a": 1}, {"b": 2}, '{"a": 1,"b": 2}'),
+        # Text brings its own commas, or else gets one from the list beside it.
+        ("[0$A$B]", [1], ",2", "[0,1,2]"),
+        ("[0$A$B]", ",1", [2], "[0,1,2]"),
+        ("[$A$B 3]", "1,", [2], "[1,2, 3]"),
+        ("[$A$B]", [1], "2", "[1,2]"),
+        ("[$A $B]", "1", [2], "[1 ,2]"),
+        ("[0$A $B\n]", ",1", ',{"x": 2}', '[0,1 ,{"x": 2}\n]'),
+    ],
+)
+def test_neighbours_in_raw_json(template: str, a: Any, b: Any, result: str) -> None:
+    """What a neighbour becomes decides whether there is a comma, not that there is one."""
+    assert substitute_json(template, {"A": a, "B": b}, file="f") == result
+    json.loads(result)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=2) | st.just(""), max_size=5), st.sampled_from(["", " ", "\n  "]))
+def test_any_neighbours_in_raw_json(values: list[Any], between: str) -> None:
+    names = [f"V{index}" for index in range(len(values))]
+    row = between.join(f"${{{name}}}" for name in names)
+    elements = [element for value in values for element in value]
+    for before, after in (([], []), ([0], []), ([], [0]), ([0], [0])):
+        template = f"[{','.join(map(str, before))}{row}{','.join(map(str, after))}]"
+        assume(elements or not (before and after))
+        text = substitute_json(template, dict(zip(names, values)), file="f")
+        assert json.loads(text) == [*before, *elements, *after]
+
+
 # --- in units and tmpfiles.d
 
 
-@pytest.mark.parametrize("value", ["a b", "tab\there", "ünïcode", "x=y", "$A", "'", ""])
+@pytest.mark.parametrize("value", ["a b", "tab\there", "ünïcode", "x=y", "$A", ""])
 def test_text_stands_as_it_is(value: str) -> None:
-    assert substitute_unit("Environment=A=$A\n", {"A": value}) == f"Environment=A={value}\n"
+    for setting in ("Environment=A=", "Description=", "# Environment="):
+        assert substitute_unit(f"{setting}$A\n", {"A": value}) == f"{setting}{value}\n"
+
+
+@pytest.mark.parametrize("value", ["'", 'say "hi"', "a\\b \\"])
+def test_a_setting_that_takes_its_text_as_it_is(value: str) -> None:
+    assert substitute_unit("Description=$A.\n", {"A": value}) == f"Description={value}.\n"
 
 
 @pytest.mark.parametrize("character", ["\n", "\r", "\x00", "\x0b", "\x0c", "\x1b", "\x7f"])
@@ -379,6 +430,99 @@ def test_a_command_line_takes_values_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("value", ["a ; /bin/evil", ";", 'say "', "it's"])
-def test_a_value_adds_no_command(value: str) -> None:
+@pytest.mark.parametrize(
+    "start", ["ExecStart=/bin/a ", "ExecStart=/bin/a \\\n  --b ", "ExecStart=a\\\n#c \\\n\t;\n -b"]
+)
+def test_a_value_adds_no_command(start: str, value: str) -> None:
     with pytest.raises(InvalidInputError, match="a quote or a lone ';' in a command line"):
-        substitute_unit("ExecStart=/bin/a $A\n", {"A": value})
+        substitute_unit(f"{start}$A\n", {"A": value})
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "result"),
+    [
+        ("ExecStart=/bin/a \\\n  $A\n", "--flag", "ExecStart=/bin/a \\\n  --flag\n"),
+        ("ExecStart=/bin/a \\\n  --b=$A\n", "$HOME 5%", "ExecStart=/bin/a \\\n  --b=$$HOME 5%%\n"),
+        ("ExecStart=/bin/a \\\r\n  $A \\\r\n -b", "$a", "ExecStart=/bin/a \\\r\n  $$a \\\r\n -b"),
+        ("ExecStart=/bin/a \\\n# why\n ; so\n$A\n", "$a", "ExecStart=/bin/a \\\n# why\n ; so\n$$a\n"),
+        ("ExecStart=/bin/a \\\n# $A \\\n$A\n", "$a", "ExecStart=/bin/a \\\n# $a \\\n$$a\n"),
+        ("ExecStart=/bin/a 'b \\\n$A'\n", "it's $a", "ExecStart=/bin/a 'b \\\nit\\'s $$a'\n"),
+        ("ExecStart=/bin/a $A.c\n", "a\\nb\\", "ExecStart=/bin/a a\\\\nb\\\\.c\n"),
+        # Two backslashes are one, which continues nothing.
+        ("ExecStart=/bin/a \\\\\nUser=$A\n", "$a", "ExecStart=/bin/a \\\\\nUser=$a\n"),
+        ("# a \\\nUser=$A\n", "$a", "# a \\\nUser=$a\n"),
+        ("ExecPaths=$A\n", "/a$b", "ExecPaths=/a$b\n"),
+        ("Environment=A=$A B=\n", "C:\\new\\", "Environment=A=C:\\\\new\\\\ B=\n"),
+        ("Environment=A=a \\\n  B=$A C\n", "\\", "Environment=A=a \\\n  B=\\\\ C\n"),
+        ('Environment="A=1 \\\n $A"\n', 'q"r\\', 'Environment="A=1 \\\n q\\"r\\\\"\n'),
+        ('Environment = "A=$A"\n', "it's", 'Environment = "A=it\'s"\n'),
+    ],
+)
+def test_where_a_value_stands(template: str, value: str, result: str) -> None:
+    """TRAPS 31: a line goes on after a backslash, with comments in between (systemd.syntax(7))."""
+    assert substitute_unit(template, {"A": value}) == result
+
+
+@pytest.mark.parametrize(
+    ("template", "a", "b", "message"),
+    [
+        ("Environment=A=$A\n", "it's", "", "'A' has a quote, and Environment= has none around it"),
+        ("Environment=A=1 \\\n B=$A\n", '"b c"', "", "'A' has a quote, and Environment= has none around it"),
+        ("PassEnvironment=$A\n", '"B', "", "'A' has a quote, and PassEnvironment= has none around it"),
+        ("Description=x $A$B\nUser=a\n", "y\\", "", "'A' ends in a backslash"),
+        ("Description=x $A$B\nUser=a\n", "y", "\\", "'B' ends in a backslash"),
+        ("Description=x $A", "\\", "", "'A' ends in a backslash"),
+        # The second backslash would take its meaning from the first: nothing would be continued.
+        ("ExecStart=/a $A\\\n --user=b\n", "y\\", "", "'A' ends in a backslash"),
+        ("ExecStart=/a \\\n $A\n", "# no", "", "'A' would make its line a comment"),
+        ("ExecStart=/a \\\n $A$B c\n", "", ";", "'B' would make its line a comment"),
+        ("ExecStart=/a \\\\\n $A\n", "User=b", "", "'A' would be a line of its own"),
+        ("ExecStart=/a \\\n\n $A\n", "User=b", "", "'A' would be a line of its own"),
+        ("# a \\\n $A\n", "User=b", "", "'A' would be a line of its own"),
+        ("Exec$A\n", "Start=/b", "", "'A' would name a setting"),
+    ],
+)
+def test_a_value_is_part_of_its_line_only(template: str, a: str, b: str, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=rf"service\.template: the value of {message}"):
+        substitute_unit(template, {"A": a, "B": b})
+
+
+def test_a_line_is_its_own_also_after_an_empty_value() -> None:
+    with pytest.raises(InvalidInputError, match="'B' would be a line of its own"):
+        substitute_unit("[Service]\n$A$B\n", {"A": "", "B": "User=root"}, trusted={"A"})
+
+
+PIECES = [
+    "${A}",
+    "${B}",
+    " ",
+    "x",
+    "=",
+    "\n",
+    "\\\n",
+    "\n#",
+    "\\\n;",
+    '"',
+    "'",
+    "\nUser=",
+    "\nExecStart=/a ",
+    "\nEnvironment=A=",
+]
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=12),
+    st.text("a=[#;\\ \"'$%]", max_size=4),
+    st.text("\\#; u=", max_size=3),
+)
+def test_no_value_changes_what_else_a_unit_says(template: list[str], a: str, b: str) -> None:
+    """The settings are those of the template, whatever the values are."""
+    text = "[Service]\nX=" + "".join(template)
+    try:
+        made = substitute_unit(text, {"A": a, "B": b})
+    except InvalidInputError:
+        return
+    plain = substitute_unit(text, {"A": "v", "B": "v"}, trusted={"A", "B"})
+    keys = [key for key, _value in settings(plain, "Service")]
+    if "v" not in "".join(keys):  # A value in the name of a setting is the author's wish.
+        assert [key for key, _value in settings(made, "Service")] == keys
