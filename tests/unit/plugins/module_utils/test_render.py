@@ -33,6 +33,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import (
     ExportsManifest,
     ImageFiles,
+    ImageHostFile,
     parse_exports_manifest,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import Paths
@@ -311,6 +312,18 @@ def test_bind_sources_are_asked_for() -> None:
         find_missing=find_missing,
     )
     assert asked == [("/srv/a", "/in")]
+
+
+# --- host files
+
+
+def test_what_the_host_does_not_get_is_told() -> None:
+    tool = ImageHostFile("/usr/bin/tool", "-", 0o4755, 33, 33, sha256="c" * 64, text="x")
+    files = image_files(host_files=(tool,), manifest=ExportsManifest(rename_files={"/etc/none": "/etc/$NAME"}))
+    assert deployment(files=files).warnings == (
+        "'/exports/hostfs/usr/bin/tool' of the image loses its setuid or setgid bits on the host",
+        "manifest.json of the image names '/etc/none', which is not below /exports/hostfs",
+    )
 
 
 # --- ids
