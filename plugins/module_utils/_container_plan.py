@@ -117,7 +117,11 @@ def _diff_of(
         return files
     from ._host_file_diff import host_file_diff
 
-    return (*files, *host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts=texts))
+    states, links = observed.host_files, observed.system_links
+    return (
+        *files,
+        *host_file_diff(host, deployments=observed.deployments, found=states, texts=texts, links=links),
+    )
 
 
 def _host_files(desired: Desired, observed: Observed, target: Deployment) -> HostFileChanges:
@@ -133,6 +137,7 @@ def _host_files(desired: Desired, observed: Observed, target: Deployment) -> Hos
         kept=observed.deployments,
         found=observed.host_files,
         shared=observed.shared,
+        links=observed.system_links,
         force=desired.force_host_files,
         interrupted=observed.journal is not None,
         leftovers=observed.host_leftovers,

@@ -185,7 +185,8 @@ class Observed:
     the runtime knows (empty: it does not tell), None when it knows none. ``enablement_links`` are the links by which
     systemd starts the unit at boot, ``leftovers`` what an interrupted run left. ``host_files`` maps the path of each
     recorded host file, and of each that was asked for, to what is there; ``journal`` is of a change that was interrupted.
-    ``shared`` are the host files that other containers have too, ``host_leftovers`` temporary files beside host files.
+    ``shared`` are the host files that other containers have too, ``host_leftovers`` temporary files beside host files;
+    ``system_links`` are the links by which the host has two paths for one place, link to where it leads.
     ``damaged`` are the slots whose root file system was found damaged, if that was asked for.
     """
 
@@ -205,6 +206,7 @@ class Observed:
     journal: Journal | None = None
     shared: frozenset[str] = frozenset()
     host_leftovers: tuple[str, ...] = ()
+    system_links: Mapping[str, str] = field(default_factory=dict)
     damaged: frozenset[int] = frozenset()
 
     @property

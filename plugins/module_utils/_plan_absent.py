@@ -41,6 +41,7 @@ def plan_absent(observed: Observed) -> Plan:
         deployments=observed.deployments,
         found=observed.host_files,
         shared=observed.shared,
+        links=observed.system_links,
         leftovers=observed.host_leftovers,
     )
     actions: list[Action] = [BeginChange(paths.journal, Journal("remove", running=False))]
@@ -68,6 +69,12 @@ def plan_absent(observed: Observed) -> Plan:
     actions.append(EndChange(paths.journal))
     diff = (
         *render_diff(observed, {"state": "absent"}, written={}, removed=tuple(files)),
-        *host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts={}),
+        *host_file_diff(
+            host,
+            deployments=observed.deployments,
+            found=observed.host_files,
+            texts={},
+            links=observed.system_links,
+        ),
     )
     return Plan(tuple(actions), diff, edited=host.edited)

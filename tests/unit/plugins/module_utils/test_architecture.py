@@ -41,6 +41,7 @@ PURE = {
     "_host_file_diff",
     "_host_file_plan",
     "_host_files",
+    "_host_places",
     "_image_name",
     "_image_plan",
     "_image_request",
