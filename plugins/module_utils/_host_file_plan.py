@@ -15,7 +15,7 @@ from ._deployment import Deployment, HostFile
 from ._errors import InvalidInputError
 from ._host_file_changes import HostFileChanges
 from ._host_places import NO_LINKS, Links, place_of, place_of_file, placed, wanted_by_place
-from ._models import HostFileState, Paths
+from ._models import HostFileState, Observed, Paths
 from ._parents import parents_of
 from ._record import dataclass
 
@@ -67,6 +67,29 @@ def matches(file: HostFile, state: HostFileState | None) -> bool:
         pairs = ((file.mode, state.mode), (file.uid, state.uid), (file.gid, state.gid))
         return file.sha256 == state.sha256 and all(recorded in (-1, actual) for recorded, actual in pairs)
     return file.kind == "d" or file.target == state.target
+
+
+def host_file_changes(observed: Observed, target: Deployment | None, *, force: bool = False) -> HostFileChanges:
+    """Return what makes a container's host files, as observed, those of ``target``, or removes them when that is None."""
+    if target is None:
+        return plan_host_files_absent(
+            deployments=observed.deployments,
+            found=observed.host_files,
+            shared=observed.shared,
+            links=observed.system_links,
+            leftovers=observed.host_leftovers,
+        )
+    return plan_host_files(
+        target=target,
+        active=observed.active,
+        kept=observed.deployments,
+        found=observed.host_files,
+        shared=observed.shared,
+        links=observed.system_links,
+        force=force,
+        interrupted=observed.journal is not None,
+        leftovers=observed.host_leftovers,
+    )
 
 
 def plan_host_files(
@@ -314,9 +337,9 @@ def _created(
     gone: _Gone,
     shared: frozenset[str],
 ) -> tuple[str, ...]:
-    """Return the directories that go when they are empty one day."""
+    """Return the directories that go when they are empty one day; those of others that it needs no more are left to them."""
     left = set()
-    for path in records.directories - set(wanted):
+    for path in records.directories - set(wanted) - shared:
         state = found.get(path)
         if state is not None and state.kind == "d" and path not in gone.directories:
             left.add(path)

@@ -167,12 +167,14 @@ class Journal:
     """A change that was under way: what was done, whether the service ran before, and the slots that it was about.
 
     ``newer`` tells that a newer version of this collection did it, so that only such a one can finish or undo it.
+    ``host_files`` are the slots whose host files the container still has; None: the change has not come to those yet.
     """
 
     operation: str
     running: bool
     slots: tuple[int, ...] = ()
     newer: bool = False
+    host_files: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,14 @@ class Observed:
             if deployment.slot == self.active_slot:
                 return deployment
         return None
+
+    @property
+    def with_host_files(self) -> tuple[Deployment, ...]:
+        """The deployments whose host files others leave alone: in use, or on the way to be, or not gone yet."""
+        slots = {self.active_slot, *(self.journal.slots if self.journal else ())}
+        if self.journal is not None and self.journal.host_files is not None:
+            slots = set(self.journal.host_files)
+        return tuple(item for item in self.deployments if item.slot in slots)
 
     @property
     def exists(self) -> bool:

@@ -52,12 +52,14 @@ def observe_host_files(observed: Observed, target: Deployment | None = None) -> 
 
     links, root = _host_file_io.system_links(), observed.paths.root
     paths = observed_paths(deployments, links)
-    others = [name for name in container_names(root) if name != observed.paths.name]
-    active = [item.active for item in observe_containers(root, others).values()]
+    found = _host_file_io.observe(paths)
+    # Looked at after the files: whoever has put one there was on record before.
+    names = [name for name in container_names(root) if name != observed.paths.name]
+    others = observe_containers(root, names).values()
     return dataclasses.replace(
         observed,
-        host_files=_host_file_io.observe(paths),
-        shared=shared_paths((item for item in active if item is not None), links),
+        host_files=found,
+        shared=shared_paths((item for other in others for item in other.with_host_files), links),
         host_leftovers=_host_file_io.leftovers(paths),
         system_links=links,
     )

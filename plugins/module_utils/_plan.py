@@ -43,7 +43,7 @@ NOTHING_TO_DO = Plan((), ())
 
 def shown(actions: Iterable[object]) -> list[str]:
     """Return actions as a result shows them; some are of no interest to users."""
-    return [text for text in map(str, actions) if text]
+    return [text for action in actions for text in map(str, getattr(action, "parts", (action,))) if text]
 
 
 def text_diff(*, header: str, before: str, after: str) -> dict[str, str]:

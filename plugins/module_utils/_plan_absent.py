@@ -9,6 +9,7 @@ from __future__ import annotations
 from ._actions import (
     Action,
     BeginChange,
+    ChangeHostFiles,
     DaemonReload,
     DeleteRuntimeState,
     DisableUnit,
@@ -22,8 +23,9 @@ from ._actions import (
     StopUnit,
 )
 from ._diff import render_diff
+from ._host_file_changes import HostFileChanges
 from ._host_file_diff import host_file_diff
-from ._host_file_plan import plan_host_files_absent
+from ._host_file_plan import host_file_changes, observed_paths
 from ._models import Journal, Observed
 from ._obstacles import refuse_obstacles
 from ._plan import NOTHING_TO_DO, Plan
@@ -37,13 +39,7 @@ def plan_absent(observed: Observed) -> Plan:
     refuse_obstacles(observed)
     paths, unit = observed.paths, observed.own_unit
     files = list(observed.own_files)
-    host = plan_host_files_absent(
-        deployments=observed.deployments,
-        found=observed.host_files,
-        shared=observed.shared,
-        links=observed.system_links,
-        leftovers=observed.host_leftovers,
-    )
+    host = host_file_changes(observed, None)
     actions: list[Action] = [BeginChange(paths.journal, Journal("remove", running=False))]
     if unit.running:
         actions.append(StopUnit(paths.unit_name))
@@ -53,7 +49,7 @@ def plan_absent(observed: Observed) -> Plan:
         actions.append(DisableUnit(paths.unit_name))
     elif observed.owns_unit:
         files += observed.enablement_links
-    actions += [*host.actions, *(RemoveFile(path) for path in files)]
+    actions += [*_host_file_actions(observed, host), *(RemoveFile(path) for path in files)]
     if observed.journal is not None:  # a run that was killed may have left it empty
         actions.append(RemoveEmptyDirectory(f"{paths.unit}.d"))
     on_host = (action.path for action in host.actions if isinstance(action, RemoveHostFile))
@@ -78,3 +74,9 @@ def plan_absent(observed: Observed) -> Plan:
         ),
     )
     return Plan(tuple(actions), diff, edited=host.edited)
+
+
+def _host_file_actions(observed: Observed, host: HostFileChanges) -> tuple[Action, ...]:
+    if not host.actions and not observed_paths(observed.deployments):
+        return ()
+    return (ChangeHostFiles(observed, None, host.actions, Journal("remove", running=False, host_files=())),)

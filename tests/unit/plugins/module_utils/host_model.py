@@ -34,7 +34,8 @@ DIRECTORY = HostFileState("d", 0o755, 0, 0)
 def apply(observed: Observed, plan: Sequence[object]) -> Observed:
     """Return the host after the actions."""
     for action in plan:
-        observed = _HANDLERS[type(action)](observed, action)
+        for part in action.parts if isinstance(action, actions.ChangeHostFiles) else (action,):
+            observed = _HANDLERS[type(part)](observed, part)
     return observed
 
 

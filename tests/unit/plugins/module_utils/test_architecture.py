@@ -92,6 +92,7 @@ EFFECTS = {
     "_folder_attributes",
     "_host_facts",
     "_host_file_io",
+    "_host_file_turn",
     "_image_files",
     "_image_paths",
     "_image_proxy",
