@@ -18,7 +18,6 @@ from ._actions import (
     RemoveDirectory,
     RemoveEmptyDirectory,
     RemoveFile,
-    RemoveHostFile,
     RemoveLeftover,
     StopUnit,
 )
@@ -52,8 +51,9 @@ def plan_absent(observed: Observed) -> Plan:
     actions += [*_host_file_actions(observed, host), *(RemoveFile(path) for path in files)]
     if observed.journal is not None:  # a run that was killed may have left it empty
         actions.append(RemoveEmptyDirectory(f"{paths.unit}.d"))
-    on_host = (action.path for action in host.actions if isinstance(action, RemoveHostFile))
-    if any(is_unit_file(path) for path in (*files, *on_host)) or (unit.load != "not-found" and unit.need_daemon_reload):
+    if any(is_unit_file(path) for path in (*files, *host.files)) or (
+        unit.load != "not-found" and unit.need_daemon_reload
+    ):
         actions.append(DaemonReload())
     if unit.active == "failed":
         actions.append(ForgetFailure(paths.unit_name))
