@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Union
 
 from ._deployment import Deployment, GeneratedFile, HostFile
-from ._models import Journal
+from ._models import Journal, Observed
 from ._record import dataclass
 
 
@@ -139,6 +140,33 @@ class RemoveEmptyDirectory:
         return f"remove empty directory {self.path}"
 
 
+HostFileAction = Union[InstallHostFile, RemoveHostFile, MakeHostDirectory, RemoveEmptyDirectory]
+
+
+@dataclass(frozen=True)
+class ChangeHostFiles:
+    """Make the host files those of ``target``, or remove them when that is None, while no other run changes any.
+
+    ``planned`` is what that takes by what was ``observed``; looked at is again, as other containers' runs may have come
+    between. ``written`` is the record when that changes, ``journal`` what is under way once this is done.
+    """
+
+    observed: Observed = field(repr=False)
+    target: Deployment | None
+    planned: tuple[HostFileAction, ...]
+    journal: Journal
+    written: tuple[WriteFile, ...] = ()
+    force: bool = False
+
+    @property
+    def parts(self) -> tuple[Action, ...]:
+        """The actions that this one stands for."""
+        return (*self.planned, *self.written, BeginChange(self.observed.paths.journal, self.journal))
+
+    def __str__(self) -> str:
+        return "\n".join(text for text in map(str, self.parts) if text)
+
+
 @dataclass(frozen=True)
 class RemoveLeftover:
     """Remove a file or directory that an interrupted run left."""
@@ -241,6 +269,7 @@ Action = Union[
     RemoveHostFile,
     MakeHostDirectory,
     RemoveEmptyDirectory,
+    ChangeHostFiles,
     RemoveLeftover,
     DaemonReload,
     CreateTmpfiles,

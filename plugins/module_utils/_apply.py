@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Callable
 
 from . import _actions as actions
-from . import _host_file_io, _io, _journal, _runtime, _systemctl
+from . import _host_file_io, _host_file_turn, _io, _journal, _runtime, _systemctl
 from ._deployment import Deployment
 from ._info_file import info_file
 from ._models import Readiness
@@ -104,6 +104,11 @@ def _make_directory(action: actions.MakeHostDirectory, context: Context) -> None
     _host_file_io.make_directory(action.path, directory=action.directory, origin=action.origin)
 
 
+def _change_host_files(action: actions.ChangeHostFiles, context: Context) -> None:
+    with _host_file_turn.turn():
+        apply(_host_file_turn.settled(action), context)
+
+
 _HANDLERS: Mapping[type, Callable[[Any, Context], None]] = {
     actions.BeginChange: _begin,
     actions.EndChange: lambda action, context: _journal.remove_journal(action.path),
@@ -115,6 +120,7 @@ _HANDLERS: Mapping[type, Callable[[Any, Context], None]] = {
     actions.InstallHostFile: lambda action, context: _host_file_io.install(action.file, action.directory),
     actions.RemoveHostFile: lambda action, context: _host_file_io.remove(action.path),
     actions.MakeHostDirectory: _make_directory,
+    actions.ChangeHostFiles: _change_host_files,
     actions.RemoveEmptyDirectory: lambda action, context: _host_file_io.remove_empty_directory(action.path),
     actions.RemoveLeftover: lambda action, context: _io.remove_tree(action.path),
     actions.DaemonReload: lambda action, context: _systemctl.daemon_reload(),

@@ -77,7 +77,7 @@ def _plan_back(observed: Observed, now: Observed, target: Deployment, *, keep: i
     if old.inputs is None and old.host_files:
         from ._atomic_host_files import restorable
 
-        whole = restorable(old, observed.host_files)
+        whole = restorable(old, observed.host_files, observed.system_links)
         now = dataclasses.replace(now, deployments=tuple(whole if item == old else item for item in now.deployments))
         old = whole
     desired = Desired("started" if running else "stopped", observed.own_unit.enabled, keep=keep)

@@ -11,18 +11,19 @@ from collections.abc import Mapping
 
 from ._deployment import Deployment, HostFile
 from ._exports import HOSTFS, renamed
+from ._host_places import NO_LINKS, Links, place_of_file
 from ._models import HostFileState
 
 
-def restorable(atomic: Deployment, found: Mapping[str, HostFileState | None]) -> Deployment:
+def restorable(atomic: Deployment, found: Mapping[str, HostFileState | None], links: Links = NO_LINKS) -> Deployment:
     """Return a deployment of Atomic's with what its record lacks of its host files: modes, owners, where contents come from.
 
-    ``found`` is what is at their paths while they are in use. What is not there is not one of its files any more.
+    ``found`` is what is at their places while they are in use. What is not there is not one of its files any more.
     """
     files = tuple(
         _completed(file, state, atomic.renames)
         for file in atomic.host_files
-        if (state := found.get(file.path)) is not None
+        if (state := found.get(place_of_file(file, links))) is not None
     )
     return dataclasses.replace(atomic, host_files=files)
 

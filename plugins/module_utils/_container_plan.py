@@ -10,12 +10,13 @@ Nothing here touches the host. Check mode and diff mode show a plan, a normal ru
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._actions import (
     Action,
     BeginChange,
+    ChangeHostFiles,
     CheckoutDeployment,
     CheckoutUnrendered,
     CreateTmpfiles,
@@ -24,10 +25,8 @@ from ._actions import (
     DisableUnit,
     EnableUnit,
     EndChange,
-    InstallHostFile,
     RemoveDirectory,
     RemoveFile,
-    RemoveHostFile,
     RemoveLeftover,
     StartUnit,
     StopUnit,
@@ -117,7 +116,11 @@ def _diff_of(
         return files
     from ._host_file_diff import host_file_diff
 
-    return (*files, *host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts=texts))
+    states, links = observed.host_files, observed.system_links
+    return (
+        *files,
+        *host_file_diff(host, deployments=observed.deployments, found=states, texts=texts, links=links),
+    )
 
 
 def _host_files(desired: Desired, observed: Observed, target: Deployment) -> HostFileChanges:
@@ -125,18 +128,9 @@ def _host_files(desired: Desired, observed: Observed, target: Deployment) -> Hos
     deployments = (*observed.deployments, target)
     if not observed.host_leftovers and not any(item.host_files or item.created_directories for item in deployments):
         return NO_HOST_FILES
-    from ._host_file_plan import plan_host_files
+    from ._host_file_plan import host_file_changes
 
-    return plan_host_files(
-        target=target,
-        active=observed.active,
-        kept=observed.deployments,
-        found=observed.host_files,
-        shared=observed.shared,
-        force=desired.force_host_files,
-        interrupted=observed.journal is not None,
-        leftovers=observed.host_leftovers,
-    )
+    return host_file_changes(observed, target, force=desired.force_host_files)
 
 
 @dataclass(frozen=True)
@@ -156,7 +150,8 @@ class _Changes:
     disable: bool
     delete_state: bool
     surplus: tuple[str, ...]
-    host: tuple[Action, ...]
+    host: HostFileChanges
+    force: bool
 
 
 def _decide(desired: Desired, observed: Observed, target: Deployment, host: HostFileChanges) -> _Changes:
@@ -181,7 +176,8 @@ def _decide(desired: Desired, observed: Observed, target: Deployment, host: Host
         disable=disable,
         delete_state=observed.stale_runtime_state and (start or desired.state == "stopped"),
         surplus=_surplus(desired, observed, target),
-        host=host.actions,
+        host=host,
+        force=desired.force_host_files,
     )
 
 
@@ -228,13 +224,15 @@ def _container_actions(changes: _Changes, observed: Observed, target: Deployment
         or observed.own_unit.need_daemon_reload
         or (target.has_service and observed.unit.packaged)
     )
-    steps: list[tuple[bool, Action]] = [
+    host = _change_host_files(changes, observed, target, journal, written)
+    recorded = host.written if host else ()
+    steps: list[tuple[bool, Action | None]] = [
         (changes.stop, StopUnit(name)),
         (changes.disable, DisableUnit(name)),
         (switch, SwitchDeployment(paths.link, target.directory)),
-        *((True, action) for action in changes.host),
+        (host is not None, host),
         *((True, RemoveFile(path)) for path in changes.obsolete),
-        *((True, WriteFile(file)) for file in written),
+        *((True, WriteFile(file)) for file in written if WriteFile(file) not in recorded),
         (reload, DaemonReload()),
         (retouched, CreateTmpfiles(paths.tmpfiles)),
         (changes.enable, EnableUnit(name)),
@@ -243,11 +241,28 @@ def _container_actions(changes: _Changes, observed: Observed, target: Deployment
         *((True, RemoveDirectory(directory)) for directory in changes.surplus),
         *((True, RemoveLeftover(path)) for path in observed.leftovers),
     ]
-    actions = tuple(action for needed, action in steps if needed)
+    actions = tuple(action for needed, action in steps if needed and action is not None)
     if not actions:
         return (EndChange(paths.journal, finished=observed.journal.operation),) if observed.journal else ()
     prepare = (CheckoutDeployment(target),) if changes.new else ()
     return (*prepare, BeginChange(paths.journal, journal), *actions, EndChange(paths.journal))
+
+
+def _change_host_files(
+    changes: _Changes, observed: Observed, target: Deployment, journal: Journal, written: Sequence[GeneratedFile]
+) -> ChangeHostFiles | None:
+    """Return what changes host files; also when nothing is planned for those of a new deployment, on which others count."""
+    if not changes.host.actions and (changes.host is NO_HOST_FILES or not changes.replaced):
+        return None
+    record = f"{target.directory}/info"
+    return ChangeHostFiles(
+        observed,
+        target,
+        changes.host.actions,
+        journal=dataclasses.replace(journal, host_files=(target.slot,)),
+        written=tuple(WriteFile(file) for file in written if file.path == record),
+        force=changes.force,
+    )
 
 
 def _operation(changes: _Changes, observed: Observed) -> str:
@@ -361,12 +376,8 @@ def _is_intact(file: GeneratedFile, observed: Observed) -> bool:
 
 
 def _changes_units(changes: _Changes) -> bool:
-    on_host = [
-        action.file.path if isinstance(action, InstallHostFile) else action.path
-        for action in changes.host
-        if isinstance(action, (InstallHostFile, RemoveHostFile))
-    ]
-    return any(is_unit_file(path) for path in (*changes.obsolete, *(file.path for file in changes.damaged), *on_host))
+    paths = (*changes.obsolete, *(file.path for file in changes.damaged), *changes.host.files)
+    return any(is_unit_file(path) for path in paths)
 
 
 def _bytes(file: GeneratedFile) -> bytes:

@@ -18,7 +18,7 @@ from ._describe import describe_container
 from ._drift import with_damage
 from ._errors import InvalidInputError, SystemContainerError
 from ._image_request import image_request
-from ._io import LOCK_TIMEOUT, locked
+from ._io import LOCK_FOLDER, LOCK_TIMEOUT, locked
 from ._models import Observed, Readiness
 from ._observe import observe_active_host_files, observe_container, observe_host_files
 from ._obstacles import check_conflicts, refuse_obstacles
@@ -31,7 +31,6 @@ from ._user_values import check_user_values
 
 _MAX_KEEP = 100
 _DAY = 86400.0
-_LOCK_FOLDER = "/run/system-containers"
 
 
 @dataclass(frozen=True)
@@ -191,4 +190,4 @@ def _lock(name: str, *, check_mode: bool) -> contextlib.AbstractContextManager[N
 
 def container_lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> contextlib.AbstractContextManager[None]:
     """Return the lock of whoever changes a container; ``LockedError`` after ``timeout`` seconds."""
-    return locked(f"{_LOCK_FOLDER}/{name}.lock", what=f"the system container '{name}'", timeout=timeout)
+    return locked(f"{LOCK_FOLDER}/{name}.lock", what=f"the system container '{name}'", timeout=timeout)

@@ -114,4 +114,5 @@ def _host_files(observed: Observed) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (), ()
     from ._host_file_plan import edited_files, missing_files
 
-    return missing_files(active, observed.host_files), edited_files(active, observed.host_files)
+    found, links = observed.host_files, observed.system_links
+    return missing_files(active, found, links), edited_files(active, found, links)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ._actions import Action, InstallHostFile, MakeHostDirectory, RemoveEmptyDirectory, RemoveHostFile
+from ._actions import HostFileAction, InstallHostFile, MakeHostDirectory, RemoveEmptyDirectory, RemoveHostFile
 from ._deployment import HostFile
 from ._record import dataclass
 
@@ -28,7 +28,12 @@ class HostFileChanges:
     created_directories: tuple[str, ...] = ()
 
     @property
-    def actions(self) -> tuple[Action, ...]:
+    def files(self) -> tuple[str, ...]:
+        """The places where a file or link is removed or installed."""
+        return (*self.remove, *(action.file.path for action in self.install))
+
+    @property
+    def actions(self) -> tuple[HostFileAction, ...]:
         """The actions in the order that they need: a directory may take the place of a file, and a file that of one."""
         return (
             *(RemoveHostFile(path) for path in self.remove),

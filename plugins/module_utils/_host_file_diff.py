@@ -11,12 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from ._deployment import MASK, Deployment, HostFile
 from ._host_file_changes import HostFileChanges
 from ._host_file_plan import Found, matches
+from ._host_places import NO_LINKS, Links, placed
 from ._models import HostFileState
 from ._plan import text_diff
 
 
 def host_file_diff(
-    changes: HostFileChanges, *, deployments: Iterable[Deployment], found: Found, texts: Mapping[str, str]
+    changes: HostFileChanges,
+    *,
+    deployments: Iterable[Deployment],
+    found: Found,
+    texts: Mapping[str, str],
+    links: Links = NO_LINKS,
 ) -> tuple[dict[str, str], ...]:
     """Return one entry of Ansible's diff for every host file and directory that is changed.
 
@@ -24,7 +30,7 @@ def host_file_diff(
     two sides is not in it, both are shown by their digests.
     """
     records: dict[str, list[HostFile]] = {}
-    for file in (file for deployment in deployments for file in deployment.host_files):
+    for file in (file for deployment in deployments for file in placed(deployment.host_files, links)):
         records.setdefault(file.path, []).append(file)
     states = (state for state in found.values() if state is not None)
     known = {state.sha256: state.text for state in states if state.sha256 is not None and state.text is not None}

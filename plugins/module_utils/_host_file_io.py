@@ -21,21 +21,19 @@ from typing import BinaryIO
 
 from ._deployment import HostFile
 from ._errors import InvalidInputError, StoreError
+from ._host_places import SYSTEM_LINKS
 from ._models import HostFileState
 from ._parents import parents_of
 from ._small_text import small_text
 
-_SYSTEM_LINKS = {
-    **{f"/{name}": f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")},
-    "/opt": "/var/opt",
-    "/srv": "/var/srv",
-    "/usr/local": "/var/usrlocal",
-}
-"""Links of hosts with a merged /usr, and of hosts that boot from OSTree: link to where it leads."""
-
 _PIECE = 2**20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def system_links(*, root: str = "/") -> dict[str, str]:
+    """Return the links of the system that are there, with where they lead."""
+    return {link: place for link, place in SYSTEM_LINKS.items() if _leads_to(link, place, root)}
 
 
 def observe(paths: Iterable[str], *, root: str = "/") -> dict[str, HostFileState | None]:
@@ -47,7 +45,7 @@ def observe(paths: Iterable[str], *, root: str = "/") -> dict[str, HostFileState
     for path in paths:
         blocked = ""
         missing = False
-        for folder in parents_of(path):
+        for folder in parents_of(_resolved(path, root)):
             if not blocked and not missing:
                 status = _status(folder, root)
                 missing = status is None
@@ -208,14 +206,18 @@ def _parent(path: str, root: str, *, links: bool = True) -> Iterator[tuple[int, 
 
 
 def _resolved(path: str, root: str) -> str:
-    """Return a path with the system's own links replaced by where they lead."""
-    for link, place in _SYSTEM_LINKS.items():
-        if path == link or path.startswith(link + "/"):
-            with contextlib.suppress(OSError):
-                target = posixpath.join(posixpath.dirname(link), os.readlink(root.rstrip("/") + link))
-                if posixpath.normpath(target) == place:
-                    return place + path[len(link) :]
+    """Return a path with the system's own links on the way there replaced by where they lead."""
+    for link, place in SYSTEM_LINKS.items():
+        if path.startswith(link + "/") and _leads_to(link, place, root):
+            return place + path[len(link) :]
     return path
+
+
+def _leads_to(link: str, place: str, root: str) -> bool:
+    with contextlib.suppress(OSError):
+        target = posixpath.join(posixpath.dirname(link), os.readlink(root.rstrip("/") + link))
+        return posixpath.normpath(target) == place
+    return False
 
 
 def _status(path: str, root: str, *, links: bool = True) -> os.stat_result | None:

@@ -14,44 +14,45 @@ from ._actions import InstallHostFile, MakeHostDirectory
 from ._deployment import Deployment, HostFile
 from ._errors import InvalidInputError
 from ._host_file_changes import HostFileChanges
-from ._models import HostFileState, Paths
+from ._host_places import NO_LINKS, Links, place_of, place_of_file, placed, wanted_by_place
+from ._models import HostFileState, Observed, Paths
 from ._parents import parents_of
 from ._record import dataclass
 
 Found = Mapping[str, "HostFileState | None"]
-"""What ``observe`` of ``_host_file_io`` returns: also the parents that are missing, as None."""
+"""What ``observe`` of ``_host_file_io`` returns, by place: also the parents that are missing, as None."""
 
 
-def observed_paths(deployments: Iterable[Deployment]) -> tuple[str, ...]:
-    """Return the paths on the host that have to be looked at to decide about the host files of deployments."""
+def observed_paths(deployments: Iterable[Deployment], links: Links = NO_LINKS) -> tuple[str, ...]:
+    """Return the places on the host that have to be looked at to decide about the host files of deployments."""
     paths: set[str] = set()
     for deployment in deployments:
-        paths.update(file.path for file in deployment.host_files)
-        paths.update(deployment.created_directories)
+        paths.update(place_of_file(file, links) for file in deployment.host_files)
+        paths.update(place_of(path, links) for path in deployment.created_directories)
     return tuple(sorted(paths))
 
 
-def shared_paths(others: Iterable[Deployment]) -> frozenset[str]:
-    """Return the host files and created directories that other containers' active deployments count on.
+def shared_paths(others: Iterable[Deployment], links: Links = NO_LINKS) -> frozenset[str]:
+    """Return the places of host files and created directories that other containers' deployments count on.
 
     What the host had before any container is not among them: it is nobody's to remove.
     """
     paths: set[str] = set()
     for deployment in others:
-        paths.update(file.path for file in deployment.host_files if file.ours)
-        paths.update(deployment.created_directories)
+        paths.update(place_of_file(file, links) for file in deployment.host_files if file.ours)
+        paths.update(place_of(path, links) for path in deployment.created_directories)
     return frozenset(paths)
 
 
-def edited_files(deployment: Deployment, found: Found) -> tuple[str, ...]:
-    """Return the host files of a deployment that are there, but not as recorded."""
-    states = ((file, found.get(file.path)) for file in deployment.host_files)
+def edited_files(deployment: Deployment, found: Found, links: Links = NO_LINKS) -> tuple[str, ...]:
+    """Return the places of a deployment's host files that are there, but not as recorded."""
+    states = ((file, found.get(file.path)) for file in placed(deployment.host_files, links))
     return tuple(file.path for file, state in states if state is not None and not matches(file, state))
 
 
-def missing_files(deployment: Deployment, found: Found) -> tuple[str, ...]:
-    """Return the host files of a deployment that are not there."""
-    return tuple(file.path for file in deployment.host_files if found.get(file.path) is None)
+def missing_files(deployment: Deployment, found: Found, links: Links = NO_LINKS) -> tuple[str, ...]:
+    """Return the places of a deployment's host files where nothing is."""
+    return tuple(file.path for file in placed(deployment.host_files, links) if found.get(file.path) is None)
 
 
 def matches(file: HostFile, state: HostFileState | None) -> bool:
@@ -68,6 +69,29 @@ def matches(file: HostFile, state: HostFileState | None) -> bool:
     return file.kind == "d" or file.target == state.target
 
 
+def host_file_changes(observed: Observed, target: Deployment | None, *, force: bool = False) -> HostFileChanges:
+    """Return what makes a container's host files, as observed, those of ``target``, or removes them when that is None."""
+    if target is None:
+        return plan_host_files_absent(
+            deployments=observed.deployments,
+            found=observed.host_files,
+            shared=observed.shared,
+            links=observed.system_links,
+            leftovers=observed.host_leftovers,
+        )
+    return plan_host_files(
+        target=target,
+        active=observed.active,
+        kept=observed.deployments,
+        found=observed.host_files,
+        shared=observed.shared,
+        links=observed.system_links,
+        force=force,
+        interrupted=observed.journal is not None,
+        leftovers=observed.host_leftovers,
+    )
+
+
 def plan_host_files(
     *,
     target: Deployment,
@@ -75,6 +99,7 @@ def plan_host_files(
     kept: Sequence[Deployment],
     found: Found,
     shared: frozenset[str] = frozenset(),
+    links: Links = NO_LINKS,
     force: bool = False,
     interrupted: bool = False,
     leftovers: Sequence[str] = (),
@@ -82,13 +107,14 @@ def plan_host_files(
     """Return what makes the host files those of ``target``.
 
     ``kept`` are all deployments of the container, ``shared`` is what ``shared_paths`` returns for the other containers.
+    ``links`` are those of the system that the host has; all paths that are returned, but for records, are places.
     ``force`` replaces edited and foreign files. With ``interrupted`` a change ended half way, so that what is there may be of
     any kept deployment. ``leftovers`` are temporary files of killed runs. Raises ``InvalidInputError``, naming all, when
     something else is in the place of a host file.
     """
     check_places(target)
-    records = _Records.of(active, kept, interrupted=interrupted)
-    wanted = {file.path: file for file in target.host_files}
+    records = _Records.of(active, kept, links=links, interrupted=interrupted)
+    wanted = wanted_by_place(target, links)
     gone = _gone(records, wanted, found, shared, leftovers)
     decisions = {
         path: _decide(file, gone.state(path, found), records=records, shared=shared, force=force, settled=interrupted)
@@ -111,7 +137,9 @@ def plan_host_files(
         make=tuple(MakeHostDirectory(path, target.directory, made[path]) for path in sorted(made)),
         install=tuple(InstallHostFile(file, target.directory) for file in installed if file.kind != "d"),
         edited=tuple(sorted({*gone.edited, *(path for path, decision in decisions.items() if decision.edited)})),
-        host_files=tuple(dataclasses.replace(file, ours=decisions[path].ours) for path, file in wanted.items()),
+        host_files=tuple(
+            dataclasses.replace(file, ours=decisions[place_of_file(file, links)].ours) for file in target.host_files
+        ),
         created_directories=_created(records, wanted, parents, found=found, gone=gone, shared=shared),
     )
 
@@ -121,43 +149,45 @@ def plan_host_files_absent(
     deployments: Sequence[Deployment],
     found: Found,
     shared: frozenset[str] = frozenset(),
+    links: Links = NO_LINKS,
     leftovers: Sequence[str] = (),
 ) -> HostFileChanges:
     """Return what removes the host files of all deployments, but for edited and shared ones, and what was there before."""
-    records = _Records.of(None, deployments, interrupted=True)
+    records = _Records.of(None, deployments, links=links, interrupted=True)
     gone = _gone(records, {}, found, shared, leftovers)
     return HostFileChanges(remove=gone.files, remove_directories=gone.directories, edited=gone.edited)
 
 
 @dataclass(frozen=True)
 class _Records:
-    """What was put on the host, as far as recorded: ``files`` by path, that of the active deployment first.
+    """What was put on the host, as far as recorded: ``files`` by place, that of the active deployment first.
 
-    ``known`` are the paths that any kept deployment has.
+    ``known`` are the places that any kept deployment has, ``created`` has those of directories with the paths as recorded.
     """
 
     files: Mapping[str, Sequence[HostFile]]
     known: frozenset[str]
-    created: frozenset[str]
+    created: Mapping[str, str]
+    links: Links
 
     @classmethod
-    def of(cls, active: Deployment | None, kept: Sequence[Deployment], *, interrupted: bool) -> _Records:
+    def of(cls, active: Deployment | None, kept: Sequence[Deployment], *, links: Links, interrupted: bool) -> _Records:
         first = [active] if active is not None else []
         others = [item for item in kept if active is None or item.slot != active.slot]
         deployments = [*first, *others] if interrupted or active is None else first
         files: dict[str, list[HostFile]] = {}
         for deployment in deployments:
-            for file in deployment.host_files:
+            for file in placed(deployment.host_files, links):
                 files.setdefault(file.path, []).append(file)
-        known = frozenset(file.path for deployment in (*first, *others) for file in deployment.host_files)
-        return cls(files, known, frozenset(path for item in deployments for path in item.created_directories))
+        known = frozenset(place_of_file(file, links) for item in (*first, *others) for file in item.host_files)
+        created = {place_of(path, links): path for item in deployments for path in item.created_directories}
+        return cls(files, known, created, links)
 
     @property
     def directories(self) -> frozenset[str]:
         """The directories that were made for this container: on the way to its files, and among them."""
-        return self.created | {
-            path for path, items in self.files.items() if any(item.ours and item.kind in ("d", "?") for item in items)
-        }
+        own = (path for path, items in self.files.items() if any(item.ours and item.kind in "d?" for item in items))
+        return frozenset((*self.created, *own))
 
     def untouched(self, path: str, state: HostFileState | None) -> bool:
         """Tell whether a file is there as it was put there."""
@@ -166,6 +196,10 @@ class _Records:
     def ours(self, path: str) -> bool:
         """Tell whether this container put the file there."""
         return any(record.ours for record in self.files.get(path, ()))
+
+    def is_system_link(self, path: str) -> bool:
+        """Tell whether the host has a link of the system there that this container did not put there."""
+        return path in self.links and not self.ours(path)
 
 
 @dataclass(frozen=True)
@@ -240,7 +274,7 @@ def _decide(
         return _Decision(ours=ours)
     if path in records.known and not force and not records.untouched(path, state):
         return _Decision(ours=ours, edited=True)
-    obstacle = _obstacle(file, state)
+    obstacle = "is a link of the system" if records.is_system_link(path) else _obstacle(file, state)
     if obstacle:
         return _Decision(ours=ours, conflict=obstacle)
     if force:
@@ -303,14 +337,14 @@ def _created(
     gone: _Gone,
     shared: frozenset[str],
 ) -> tuple[str, ...]:
-    """Return the directories that go when they are empty one day."""
+    """Return the directories that go when they are empty one day; those of others that it needs no more are left to them."""
     left = set()
-    for path in records.directories - set(wanted):
+    for path in records.directories - set(wanted) - shared:
         state = found.get(path)
         if state is not None and state.kind == "d" and path not in gone.directories:
             left.add(path)
     parents = {folder for path in wanted for folder in parents_of(path)}
-    return tuple(sorted({*left, *made, *(parents & shared)}))
+    return tuple(sorted(records.created.get(path, path) for path in {*left, *made, *(parents & shared)}))
 
 
 def check_places(target: Deployment) -> None:

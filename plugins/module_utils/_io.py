@@ -22,6 +22,8 @@ from ._models import FileState
 
 _OCTAL = re.compile(r"\\([0-7]{3})")  # white space and backslashes in mountinfo, proc(5)
 
+LOCK_FOLDER = "/run/system-containers"
+
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for another run that holds a lock."""
 

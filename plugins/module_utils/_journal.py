@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from typing import Any
 
 from ._errors import InvalidInputError
 from ._io import read_state, remove_file, sync_directory, write_file
@@ -23,6 +25,8 @@ def write_journal(path: str, journal: Journal) -> None:
         "running": journal.running,
         "slots": list(journal.slots),
     }
+    if journal.host_files is not None:
+        content["host_files"] = list(journal.host_files)
     write_file(path, json.dumps(content).encode("utf-8") + b"\n", mode=0o600)
 
 
@@ -44,7 +48,16 @@ def read_journal(path: str) -> Journal | None:
         content = json.loads(state.content)
         if content["schema"] > _SCHEMA:
             return Journal(str(content.get("operation", "change")), running=False, newer=True)
-        slots = tuple(slot for slot in content["slots"] if isinstance(slot, int))
-        return Journal(str(content["operation"]), running=content["running"] is True, slots=slots)
+        kept = content.get("host_files")
+        return Journal(
+            str(content["operation"]),
+            running=content["running"] is True,
+            slots=_slots(content["slots"]),
+            host_files=None if kept is None else _slots(kept),
+        )
     except (InvalidInputError, ValueError, LookupError, TypeError, AttributeError):
         return Journal("change", running=False)
+
+
+def _slots(found: Iterable[Any]) -> tuple[int, ...]:
+    return tuple(slot for slot in found if isinstance(slot, int))

@@ -167,12 +167,14 @@ class Journal:
     """A change that was under way: what was done, whether the service ran before, and the slots that it was about.
 
     ``newer`` tells that a newer version of this collection did it, so that only such a one can finish or undo it.
+    ``host_files`` are the slots whose host files the container still has; None: the change has not come to those yet.
     """
 
     operation: str
     running: bool
     slots: tuple[int, ...] = ()
     newer: bool = False
+    host_files: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,8 @@ class Observed:
     the runtime knows (empty: it does not tell), None when it knows none. ``enablement_links`` are the links by which
     systemd starts the unit at boot, ``leftovers`` what an interrupted run left. ``host_files`` maps the path of each
     recorded host file, and of each that was asked for, to what is there; ``journal`` is of a change that was interrupted.
-    ``shared`` are the host files that other containers have too, ``host_leftovers`` temporary files beside host files.
+    ``shared`` are the host files that other containers have too, ``host_leftovers`` temporary files beside host files;
+    ``system_links`` are the links by which the host has two paths for one place, link to where it leads.
     ``damaged`` are the slots whose root file system was found damaged, if that was asked for.
     """
 
@@ -205,6 +208,7 @@ class Observed:
     journal: Journal | None = None
     shared: frozenset[str] = frozenset()
     host_leftovers: tuple[str, ...] = ()
+    system_links: Mapping[str, str] = field(default_factory=dict)
     damaged: frozenset[int] = frozenset()
 
     @property
@@ -219,6 +223,14 @@ class Observed:
             if deployment.slot == self.active_slot:
                 return deployment
         return None
+
+    @property
+    def with_host_files(self) -> tuple[Deployment, ...]:
+        """The deployments whose host files others leave alone: in use, or on the way to be, or not gone yet."""
+        slots = {self.active_slot, *(self.journal.slots if self.journal else ())}
+        if self.journal is not None and self.journal.host_files is not None:
+            slots = set(self.journal.host_files)
+        return tuple(item for item in self.deployments if item.slot in slots)
 
     @property
     def exists(self) -> bool:

@@ -50,14 +50,18 @@ def observe_host_files(observed: Observed, target: Deployment | None = None) -> 
     from . import _host_file_io
     from ._host_file_plan import observed_paths, shared_paths
 
-    paths, root = observed_paths(deployments), observed.paths.root
-    others = [name for name in container_names(root) if name != observed.paths.name]
-    active = [item.active for item in observe_containers(root, others).values()]
+    links, root = _host_file_io.system_links(), observed.paths.root
+    paths = observed_paths(deployments, links)
+    found = _host_file_io.observe(paths)
+    # Looked at after the files: whoever has put one there was on record before.
+    names = [name for name in container_names(root) if name != observed.paths.name]
+    others = observe_containers(root, names).values()
     return dataclasses.replace(
         observed,
-        host_files=_host_file_io.observe(paths),
-        shared=shared_paths(item for item in active if item is not None),
+        host_files=found,
+        shared=shared_paths((item for other in others for item in other.with_host_files), links),
         host_leftovers=_host_file_io.leftovers(paths),
+        system_links=links,
     )
 
 
@@ -67,8 +71,11 @@ def observe_active_host_files(observed: Observed) -> Observed:
     if active is None or not active.host_files:
         return observed
     from . import _host_file_io
+    from ._host_places import placed
 
-    return dataclasses.replace(observed, host_files=_host_file_io.observe(file.path for file in active.host_files))
+    links = _host_file_io.system_links()
+    found = _host_file_io.observe(file.path for file in placed(active.host_files, links))
+    return dataclasses.replace(observed, host_files=found, system_links=links)
 
 
 def _enablement_links(units: set[str]) -> dict[str, list[str]]:

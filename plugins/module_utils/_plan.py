@@ -43,7 +43,12 @@ NOTHING_TO_DO = Plan((), ())
 
 def shown(actions: Iterable[object]) -> list[str]:
     """Return actions as a result shows them; some are of no interest to users."""
-    return [text for text in map(str, actions) if text]
+    return [text for text in map(str, parts_of(actions)) if text]
+
+
+def parts_of(actions: Iterable[object]) -> list[object]:
+    """Return the actions, those that stand for several taken apart."""
+    return [part for action in actions for part in getattr(action, "parts", (action,))]
 
 
 def text_diff(*, header: str, before: str, after: str) -> dict[str, str]:

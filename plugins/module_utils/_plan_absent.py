@@ -9,6 +9,7 @@ from __future__ import annotations
 from ._actions import (
     Action,
     BeginChange,
+    ChangeHostFiles,
     DaemonReload,
     DeleteRuntimeState,
     DisableUnit,
@@ -17,13 +18,13 @@ from ._actions import (
     RemoveDirectory,
     RemoveEmptyDirectory,
     RemoveFile,
-    RemoveHostFile,
     RemoveLeftover,
     StopUnit,
 )
 from ._diff import render_diff
+from ._host_file_changes import HostFileChanges
 from ._host_file_diff import host_file_diff
-from ._host_file_plan import plan_host_files_absent
+from ._host_file_plan import host_file_changes, observed_paths
 from ._models import Journal, Observed
 from ._obstacles import refuse_obstacles
 from ._plan import NOTHING_TO_DO, Plan
@@ -37,12 +38,7 @@ def plan_absent(observed: Observed) -> Plan:
     refuse_obstacles(observed)
     paths, unit = observed.paths, observed.own_unit
     files = list(observed.own_files)
-    host = plan_host_files_absent(
-        deployments=observed.deployments,
-        found=observed.host_files,
-        shared=observed.shared,
-        leftovers=observed.host_leftovers,
-    )
+    host = host_file_changes(observed, None)
     actions: list[Action] = [BeginChange(paths.journal, Journal("remove", running=False))]
     if unit.running:
         actions.append(StopUnit(paths.unit_name))
@@ -52,11 +48,12 @@ def plan_absent(observed: Observed) -> Plan:
         actions.append(DisableUnit(paths.unit_name))
     elif observed.owns_unit:
         files += observed.enablement_links
-    actions += [*host.actions, *(RemoveFile(path) for path in files)]
+    actions += [*_host_file_actions(observed, host), *(RemoveFile(path) for path in files)]
     if observed.journal is not None:  # a run that was killed may have left it empty
         actions.append(RemoveEmptyDirectory(f"{paths.unit}.d"))
-    on_host = (action.path for action in host.actions if isinstance(action, RemoveHostFile))
-    if any(is_unit_file(path) for path in (*files, *on_host)) or (unit.load != "not-found" and unit.need_daemon_reload):
+    if any(is_unit_file(path) for path in (*files, *host.files)) or (
+        unit.load != "not-found" and unit.need_daemon_reload
+    ):
         actions.append(DaemonReload())
     if unit.active == "failed":
         actions.append(ForgetFailure(paths.unit_name))
@@ -68,6 +65,18 @@ def plan_absent(observed: Observed) -> Plan:
     actions.append(EndChange(paths.journal))
     diff = (
         *render_diff(observed, {"state": "absent"}, written={}, removed=tuple(files)),
-        *host_file_diff(host, deployments=observed.deployments, found=observed.host_files, texts={}),
+        *host_file_diff(
+            host,
+            deployments=observed.deployments,
+            found=observed.host_files,
+            texts={},
+            links=observed.system_links,
+        ),
     )
     return Plan(tuple(actions), diff, edited=host.edited)
+
+
+def _host_file_actions(observed: Observed, host: HostFileChanges) -> tuple[Action, ...]:
+    if not host.actions and not observed_paths(observed.deployments):
+        return ()
+    return (ChangeHostFiles(observed, None, host.actions, Journal("remove", running=False, host_files=())),)

@@ -58,7 +58,7 @@ class WritableStore(Store):
 @pytest.fixture
 def store(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> WritableStore:
     """A store of its own; the locks are beside it, and systemd knows none of its units."""
-    monkeypatch.setattr(_containers, "_LOCK_FOLDER", str(tmp_path / "locks"))
+    monkeypatch.setattr(_containers, "LOCK_FOLDER", str(tmp_path / "locks"))
     monkeypatch.setattr(_observe, "show_units", lambda units: {unit: UnitState() for unit in units})
     root = tmp_path / "root"
     return WritableStore(root=str(root), repository=Repository(str(root / ".storage/ostree")))

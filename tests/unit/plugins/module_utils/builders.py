@@ -30,6 +30,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._m
     UnitState,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._oci_image import ImageConfig
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import shown
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._render import (
     ImageIdentity,
     Target,
@@ -204,4 +205,4 @@ def edited(observed: Observed, path: str, **changes: Any) -> Observed:
 
 def strings(actions: Iterable[object]) -> list[str]:
     """Return actions as a result shows them."""
-    return [text for text in map(str, actions) if text]
+    return shown(actions)

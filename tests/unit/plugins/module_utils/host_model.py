@@ -25,6 +25,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._m
     Observed,
     UnitState,
 )
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import parts_of
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._systemd_unit import enablement
 
 NOW = 1_800_000_000.0
@@ -33,7 +34,7 @@ DIRECTORY = HostFileState("d", 0o755, 0, 0)
 
 def apply(observed: Observed, plan: Sequence[object]) -> Observed:
     """Return the host after the actions."""
-    for action in plan:
+    for action in parts_of(plan):
         observed = _HANDLERS[type(action)](observed, action)
     return observed
 

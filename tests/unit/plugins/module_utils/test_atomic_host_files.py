@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils.builders import deployment, image_files, inputs, installed, unit_state
+from unit.plugins.module_utils.builders import deployment, image_files, inputs, installed, strings, unit_state
 from unit.plugins.module_utils.host_model import apply
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils import _host_file_io
@@ -30,6 +30,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._e
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._host_files import atomic_host_files
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import HostFileState
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import parts_of
 
 CONF, TOOL, LINK, FOLDER = "/etc/app.conf", "/usr/bin/app-tool", "/etc/app-link", "/srv/app"
 BINARY = b"\x7fELF\0"
@@ -86,6 +87,15 @@ def test_what_is_missing_is_none_of_its_files() -> None:
     assert completed(CONF, {**FOUND, CONF: None}) is None
 
 
+def test_what_is_there_is_looked_up_by_place() -> None:
+    (file,) = restorable(
+        dataclasses.replace(ATOMIC, host_files=atomic_host_files({FOLDER: 0})),
+        {"/var/srv/app": FOUND[FOLDER]},
+        {"/srv": "/var/srv"},
+    ).host_files
+    assert (file.path, file.kind) == (FOLDER, "d")
+
+
 @pytest.mark.parametrize(
     ("renames", "path", "origin"),
     [
@@ -127,7 +137,7 @@ def test_an_update_that_fails_brings_the_files_back(tmp_path: Path) -> None:
     ):
         place.mkdir(parents=True)
         (place / "tool").write_bytes(content)
-    for action in back.actions:
+    for action in parts_of(back.actions):
         if isinstance(action, InstallHostFile):
             mine = dataclasses.replace(action.file, uid=-1, gid=-1)
             _host_file_io.install(mine, str(slot), root=str(root))
@@ -137,4 +147,4 @@ def test_an_update_that_fails_brings_the_files_back(tmp_path: Path) -> None:
 
     after = apply(failed, back.actions)
     assert (after.active_slot, after.unit.active) == (0, "active")
-    assert f"write {atomic.directory}/info" not in [str(action) for action in back.actions]
+    assert f"write {atomic.directory}/info" not in strings(back.actions)

@@ -436,25 +436,35 @@ class Host:
 
     def remove(self, name: str) -> HostFileChanges:
         old = self.active.pop(name)
-        found = observe(self.root, *observed_paths([old]))
-        changes = plan_host_files_absent(deployments=[old], found=found, shared=self._shared(name))
+        changes = plan_host_files_absent(deployments=[old], **self._seen(name, old))
         self._apply(changes)
         return changes
 
     def edited(self, name: str) -> tuple[str, ...]:
         active = self.active[name]
-        return edited_files(active, observe(self.root, *observed_paths([active])))
+        return edited_files(active, self._seen(name, active)["found"], self.links)
 
-    def _shared(self, name: str) -> frozenset[str]:
-        return shared_paths(item for other, item in self.active.items() if other != name)
+    def link(self, path: str, target: str) -> None:
+        """Have a link of the system; what it leads to is a directory."""
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).symlink_to(target)
+        (self.root / path).resolve().mkdir(parents=True)
+
+    @property
+    def links(self) -> dict[str, str]:
+        return _host_file_io.system_links(root=str(self.root))
+
+    def _seen(self, name: str, *deployments: Deployment) -> dict[str, Any]:
+        """Return what a plan about deployments of a container is made from, as found."""
+        others = (item for other, item in self.active.items() if other != name)
+        found = observe(self.root, *observed_paths(deployments, self.links))
+        return {"found": found, "shared": shared_paths(others, self.links), "links": self.links}
 
     def _plan(self, target: Deployment, **options: Any) -> HostFileChanges:
         active = self.active.get(target.name)
         kept = [active] if active else []
-        found = observe(self.root, *observed_paths([target, *kept]))
-        return plan_host_files(
-            target=target, active=active, kept=kept, found=found, shared=self._shared(target.name), **options
-        )
+        seen = self._seen(target.name, target, *kept)
+        return plan_host_files(target=target, active=active, kept=kept, **seen, **options)
 
     def _apply(self, changes: HostFileChanges) -> None:
         root = str(self.root)
@@ -565,3 +575,91 @@ def test_conflicts_change_nothing(host: Host) -> None:
     with pytest.raises(InvalidInputError, match=r"'/etc/app\.conf' has other content"):
         host.use(host.deployment("app", 0, ONE))
     assert listing(host.root) == before
+
+
+# --- where the system has links, one place has two paths
+
+ALIASES = [("bin", "usr/bin"), ("lib64", "usr/lib64"), ("opt", "var/opt"), ("usr/local", "../var/usrlocal")]
+
+
+@needs_root
+@pytest.mark.parametrize(("link_path", "target"), ALIASES)
+@pytest.mark.parametrize("text", ["one", "two"])
+@pytest.mark.parametrize("back", [False, True])
+def test_an_image_moves_a_file_to_where_it_is(host: Host, link_path: str, target: str, text: str, back: bool) -> None:
+    host.link(link_path, target)
+    before = names(host.root)
+    place = "/" + str((host.root / link_path).resolve().relative_to(host.root))
+    paths = [f"/{link_path}/app/tool", f"{place}/app/tool"][:: -1 if back else 1]
+    host.use(host.deployment("app", 0, {paths[0]: "one"}))
+    changes = host.use(host.deployment("app", 1, {paths[1]: text}))
+    assert [str(item) for item in changes.actions] == ([f"install host file {place}/app/tool"] if text == "two" else [])
+    assert [item.path for item in changes.host_files] == paths[1:]
+    assert (host.root / link_path / "app/tool").read_text() == text
+    (host.root / link_path / "app/tool").write_text("edited")
+    assert host.edited("app") == (f"{place}/app/tool",)
+    (host.root / link_path / "app/tool").write_text(text)
+    host.remove("app")
+    assert names(host.root) == before
+
+
+@needs_root
+@pytest.mark.parametrize(("link_path", "target"), ALIASES)
+def test_two_containers_share_a_place(host: Host, link_path: str, target: str) -> None:
+    host.link(link_path, target)
+    before = names(host.root)
+    place = "/" + str((host.root / link_path).resolve().relative_to(host.root))
+    host.use(host.deployment("app", 0, {f"/{link_path}/x/shared": "same"}))
+    host.use(host.deployment("other", 0, {f"{place}/x/shared": "same"}))
+    with pytest.raises(InvalidInputError, match=f"'{place}/x/shared' is also of another container"):
+        host.use(host.deployment("app", 1, {f"/{link_path}/x/shared": "changed"}))
+    assert host.remove("app").actions == ()
+    assert (host.root / link_path / "x/shared").read_text() == "same"
+    host.remove("other")
+    assert names(host.root) == before
+
+
+def test_the_link_itself_is_in_the_image(host: Host) -> None:
+    host.link("bin", "usr/bin")
+    changes = host.use(host.deployment("app", 0, {"/bin": "->usr/bin", "/usr/bin/tool": "tool"}))
+    assert [str(item) for item in changes.actions] == ["install host file /usr/bin/tool"]
+    assert [item.ours for item in changes.host_files] == [False, True]
+    host.remove("app")
+    assert names(host.root) == ["bin", "etc", "usr", "usr/bin"]
+
+
+@pytest.mark.parametrize("text", ["->usr/lib", "->/usr/bin", "a file"])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_link_of_the_system_is_never_replaced(host: Host, text: str, force: bool) -> None:
+    host.link("bin", "usr/bin")
+    with pytest.raises(InvalidInputError, match="'/bin' is a link of the system"):
+        host.use(host.deployment("app", 0, {"/bin": text}), force=force)
+    assert os.readlink(host.root / "bin") == "usr/bin"
+
+
+def test_a_link_that_the_system_might_have_is_ours(host: Host) -> None:
+    (host.root / "usr/lib32").mkdir(parents=True)
+    host.use(host.deployment("app", 0, {"/lib32": "->usr/lib32"}))
+    host.use(host.deployment("app", 1, {"/lib32": "->/usr/lib32"}))
+    assert os.readlink(host.root / "lib32") == "/usr/lib32"
+    host.remove("app")
+    assert names(host.root) == ["etc", "usr", "usr/lib32"]
+
+
+def test_an_empty_directory_where_the_system_has_a_link(host: Host) -> None:
+    host.link("bin", "usr/bin")
+    assert host.use(host.deployment("app", 0, {"/bin": None})).actions == ()
+    host.remove("app")
+    assert names(host.root) == ["bin", "etc", "usr", "usr/bin"]
+
+
+@needs_root
+def test_records_that_spell_directories_otherwise_stay(host: Host) -> None:
+    """Earlier versions recorded directories as the image spells them."""
+    host.link("lib", "usr/lib")
+    host.use(host.deployment("app", 0, {"/lib/app/x": "x"}))
+    host.active["app"] = dataclasses.replace(host.active["app"], created_directories=("/lib/app",))
+    changes = host.use(host.active["app"])
+    assert (changes.actions, changes.created_directories) == ((), ("/lib/app",))
+    host.remove("app")
+    assert names(host.root) == ["etc", "lib", "usr", "usr/lib"]

@@ -22,7 +22,14 @@ UNKNOWN = Journal("change", running=False)
 
 
 @pytest.mark.parametrize(
-    "journal", [Journal("update", running=True, slots=(0, 1)), Journal("remove", running=False), UNKNOWN]
+    "journal",
+    [
+        Journal("update", running=True, slots=(0, 1)),
+        Journal("update", running=True, slots=(0, 1), host_files=(1,)),
+        Journal("remove", running=False),
+        Journal("remove", running=False, host_files=()),
+        UNKNOWN,
+    ],
 )
 def test_round_trip(tmp_path: Path, journal: Journal) -> None:
     path = tmp_path / ".app.journal"

@@ -53,7 +53,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._m
     Observed,
     UnitState,
 )
-from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import Plan
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan import Plan, parts_of
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan_absent import plan_absent
 
 HOST_FILES = (
@@ -253,7 +253,7 @@ def test_absent_leaves_nothing(observed: Observed) -> None:
 def test_a_diff_shows_what_is_written_and_removed(observed: Observed, image: str, state: str, enabled: bool) -> None:
     made = plan_container(Desired(state=state, enabled=enabled), observed, target_for(image, observed))
     shown = {entry["after_header"] for entry in made.diff}
-    for action in made.actions:
+    for action in parts_of(made.actions):
         if isinstance(action, actions.WriteFile):
             assert action.file.path in shown
         elif isinstance(action, actions.RemoveFile):
