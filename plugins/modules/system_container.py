@@ -121,7 +121,7 @@ options:
         C(LimitNOFILE=) and C(OOMScoreAdjust=), unless its image sets them. C(Environment=) does not reach it, unless its image hands that
         on, nor do limits of a cgroup such as C(MemoryMax=), as the runtime gives it a scope of its own. Bound that instead, by the image's
         C(linux.resources) or by drop-ins of C(runc-NAME.scope).
-      - A list gives an option several times.
+      - A list gives an option several times. The section C(Install) counts for O(enabled), beside what the image's unit has there.
       - A change restarts a running service. If that does not become ready, the options before are put back and the task fails.
       - The container gets exactly these options, those of an earlier task are not kept.
     type: dict
