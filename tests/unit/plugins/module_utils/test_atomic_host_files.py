@@ -59,8 +59,10 @@ ATOMIC = dataclasses.replace(
 )
 
 
-def completed(path: str, found: dict[str, HostFileState | None] = FOUND) -> HostFile | None:
-    return next((file for file in restorable(ATOMIC, found).host_files if file.path == path), None)
+def completed(path: str, **found: HostFileState | None) -> HostFile | None:
+    """Return one of the files; ``conf`` is what is found of the first one otherwise."""
+    states = {**FOUND, CONF: found.get("conf", FOUND[CONF])}
+    return next((file for file in restorable(ATOMIC, states).host_files if file.path == path), None)
 
 
 @pytest.mark.parametrize(
@@ -78,13 +80,13 @@ def test_completed_by_what_is_there(path: str, facts: dict[str, Any]) -> None:
 
 
 def test_what_was_edited_comes_from_the_image() -> None:
-    file = completed(CONF, {**FOUND, CONF: there(b"edited")})
+    file = completed(CONF, conf=there(b"edited"))
     assert file is not None
     assert (file.sha256, file.content, file.origin) == (sha256(b"Hello World"), None, f"/exports/hostfs{CONF}")
 
 
 def test_what_is_missing_is_none_of_its_files() -> None:
-    assert completed(CONF, {**FOUND, CONF: None}) is None
+    assert completed(CONF, conf=None) is None
 
 
 def test_what_is_there_is_looked_up_by_place() -> None:
