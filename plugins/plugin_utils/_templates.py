@@ -19,8 +19,7 @@ try:
 
 except ImportError:  # before ansible-core 2.19
     from ansible.parsing.yaml.objects import AnsibleVaultEncryptedUnicode as EncryptedString
-    from ansible.utils.unsafe_proxy import AnsibleUnsafe
-    from ansible.utils.unsafe_proxy import wrap_var as no_template
+    from ansible.utils.unsafe_proxy import AnsibleUnsafe, wrap_var
 
     def is_template(value: object) -> bool:
         """Tell whether a text is a template."""
@@ -29,6 +28,10 @@ except ImportError:  # before ansible-core 2.19
     def template(value: str) -> str:
         """Return the text."""
         return value
+
+    def no_template(value: Any) -> Any:
+        """Return a value from elsewhere, with marks on all of its texts."""
+        return wrap_var(value)
 
 
 __all__ = ["EncryptedString", "is_template", "no_template", "template"]
