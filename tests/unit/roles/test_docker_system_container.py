@@ -1,0 +1,59 @@
+# Copyright (c) 2026, projectatomic.system_containers contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the variables of the role docker_system_container are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from unit.roles.variables import role_variables, value
+
+PREFIX = "docker_system_container_"
+
+
+def made(name: str, **options: Any) -> Any:
+    given = {f"{PREFIX}{option}": text for option, text in options.items()}
+    return value(role_variables("docker_system_container", **given), f"{PREFIX}_{name}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("false", False), ("no", False), ("true", True), (True, True), (False, False)]
+)
+def test_booleans(text: bool | str, expected: bool) -> None:
+    assert made("take_over", take_over=text) is expected
+    assert made("with_client", client=text) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("localhost,.example.com", ["localhost", ".example.com"]),
+        ("localhost, .example.com", ["localhost", ".example.com"]),
+        ("localhost", ["localhost"]),
+        (["localhost", ".example.com"], ["localhost", ".example.com"]),
+        ("", []),
+        ([], []),
+    ],
+)
+def test_lists(given: list[str] | str, expected: list[str]) -> None:
+    assert made("no_proxy", no_proxy=given) == expected
+    assert made("proxies", no_proxy=given) == ([["NO_PROXY", ",".join(expected)]] if expected else [])
+    assert made("option_settings", insecure_registries=given, registry_mirrors=given) == {
+        "insecure-registries": expected,
+        "registry-mirrors": expected,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {}),
+        ({"storage_path": None, "insecure_registries": None}, {}),
+        ({"storage_path": "/srv/a,b"}, {"data-root": "/srv/a,b"}),
+    ],
+)
+def test_settings_of_options(options: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert made("option_settings", **options) == expected
