@@ -14,7 +14,7 @@ from unit.roles.variables import role_variables, value
 PREFIX = "docker_system_container_"
 
 
-def made(name: str, **options: Any) -> Any:
+def made(name: str, /, **options: Any) -> Any:
     given = {f"{PREFIX}{option}": text for option, text in options.items()}
     return value(role_variables("docker_system_container", **given), f"{PREFIX}_{name}")
 
@@ -57,3 +57,27 @@ def test_lists(given: list[str] | str, expected: list[str]) -> None:
 )
 def test_settings_of_options(options: dict[str, Any], expected: dict[str, Any]) -> None:
     assert made("option_settings", **options) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {}),
+        ({"username": None, "validate_certs": False}, {"validate_certs": False}),
+        ({"username": "puller", "password": "12345"}, {"username": "puller", "password": "12345"}),
+    ],
+)
+def test_only_what_is_set_goes_before_module_defaults(options: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert made("pull_options", **options) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "root"),
+    [
+        ([{"link": "/srv/containers/engine"}], "/srv/containers"),
+        ([{}], "/var/lib/containers/atomic"),
+        ([], "/var/lib/containers/atomic"),
+    ],
+)
+def test_the_client_is_that_of_the_container(found: list[dict[str, str]], root: str) -> None:
+    assert made("client", name="engine", _found=found) == f"{root}/engine/rootfs/usr/bin/docker"

@@ -14,7 +14,7 @@ from unit.roles.variables import role_variables, value
 PREFIX = "etcd_system_container_"
 
 
-def made(name: str, **options: Any) -> Any:
+def made(name: str, /, **options: Any) -> Any:
     given = {f"{PREFIX}{option}": text for option, text in options.items()}
     return value(role_variables("etcd_system_container", **given), f"{PREFIX}{name}")
 
