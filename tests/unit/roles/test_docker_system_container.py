@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -81,3 +82,34 @@ def test_only_what_is_set_goes_before_module_defaults(options: dict[str, Any], e
 )
 def test_the_client_is_that_of_the_container(found: list[dict[str, str]], root: str) -> None:
     assert made("client", name="engine", _found=found) == f"{root}/engine/rootfs/usr/bin/docker"
+
+
+@pytest.mark.parametrize(
+    ("take_over", "before", "expected"),
+    [
+        (True, [], {"debug": True}),
+        (False, [], {}),
+        (True, [{"state": "inactive", "enabled": False}], {"debug": True}),
+        (False, [{"state": "inactive", "enabled": False}], {}),
+        (True, [{"state": "inactive", "enabled": True}], {}),
+        (True, [{"state": "running", "enabled": False}], {}),
+    ],
+    ids=["first run", "not asked for", "interrupted", "interrupted, not asked for", "stopped", "disabled"],
+)
+def test_settings_are_taken_over_once(take_over: bool, before: list[dict[str, Any]], expected: dict[str, Any]) -> None:
+    texts = {"/etc/docker/daemon.json": '{"debug": true}'}
+    found = made(
+        "old_settings",
+        take_over=take_over,
+        _before={"exists": bool(before), "containers": before},
+        _contents=contents(texts),
+    )
+    assert found == expected
+
+
+def contents(texts: dict[str, str]) -> dict[str, Any]:
+    """Return what slurp registers for files."""
+    files = [
+        {"item": {"item": path}, "content": base64.b64encode(text.encode()).decode()} for path, text in texts.items()
+    ]
+    return {"results": files}
