@@ -20,6 +20,11 @@ description:
     C(state_running) and C(host_web1).
   - Each has the variable C(system_container), which is what the module says of it, and C(system_container_host).
   - A container is reached as its host is, by the same variables, which are looked up when they are needed.
+  - Hosts are asked by a run of C(ansible-playbook) of its own, which knows all hosts and groups of the sources before this one, extra
+    variables, vaulted variables, and the options C(--user), C(--private-key), C(--ssh-common-args) and C(--ssh-extra-args). Passwords that
+    Ansible asks for, as by C(--ask-pass) and C(--ask-become-pass), are not known to it, so set C(ansible_password) and
+    C(ansible_become_password), which may be vaulted. Nor are variables in files beside a playbook.
+  - What a host says is never a template, whatever is in it.
   - With O(cache), what a host says is kept, and a host whose answer is kept is not contacted. A host that did not answer is asked again
     the next time. C(--flush-cache), and C(refresh_inventory) of M(ansible.builtin.meta), ask all hosts anew.
   - The configuration file's name ends in C(system_containers.yml) or C(system_containers.yaml).
@@ -83,26 +88,20 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-import yaml
 from ansible import constants as C  # noqa: N812
+from ansible import context
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.manager import InventoryManager
-from ansible.parsing.yaml.dumper import AnsibleDumper
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.vars import combine_vars
-from ansible.vars.plugins import get_vars_from_inventory_sources
 
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # before ansible-core 2.19 each text is a template
-
-    def trust_as_template(value: str) -> str:
-        """Return the text."""
-        return value
-
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_name import is_container_name
+from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._host_variables import variables_of
+from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._inventory_file import write_inventory
+from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._templates import no_template, template
 
 CONNECTION = "projectatomic.system_containers.system_container"
 INFO = "projectatomic.system_containers.system_container_info"
@@ -121,6 +120,15 @@ _NOT_FOR_CONTAINERS = (
     "ansible_shell_type",
 )
 _IN_PATTERNS = frozenset("*?[]~!&:,")
+# The group of the hosts that are asked, beside the groups of the inventory.
+ASKED = "projectatomic_system_containers_asked"
+# Options of the command line that say how hosts are reached, for the Ansible that asks them.
+_HANDED_ON = {
+    "remote_user": "--user",
+    "private_key_file": "--private-key",
+    "ssh_common_args": "--ssh-common-args",
+    "ssh_extra_args": "--ssh-extra-args",
+}
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -128,6 +136,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     NAME = "projectatomic.system_containers.system_containers"
     _names_groups = False
+    _sources: Sequence[str] = ()
 
     def verify_file(self, path: str) -> bool:
         """Tell whether a file is a configuration of this plugin."""
@@ -137,9 +146,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Add the containers of all hosts to the inventory."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
-        known = {host: self._variables_of(host, path) for host in self._hosts()}
-        inventory.add_group("system_containers")
+        self._sources = [*getattr(self.inventory, "processed_sources", []), path]
+        known = {host: self._variables_of(host) for host in self._hosts()}
         found = self._kept_or_asked(known, path, cache) if self.get_option("cache") else self._containers_of(known)
+        inventory.add_group("system_containers")
         for host, containers in found.items():
             for container in containers:
                 self._add(host, container, known[host])
@@ -175,14 +185,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 found[host] = answer["containers"]
         return found
 
-    def _variables_of(self, name: str, path: str) -> dict[str, Any]:
+    def _variables_of(self, name: str) -> dict[str, Any]:
         host = self.inventory.get_host(name)
-        sources = [*getattr(self.inventory, "processed_sources", []), path]
-        from_files = get_vars_from_inventory_sources(self.loader, sources, [*host.get_groups(), host], "all")
-        groups: dict[str, Any] = {}
-        for group in sorted(host.get_groups(), key=lambda group: (group.depth, group.priority, group.name)):
-            groups = combine_vars(groups, group.get_vars())
-        return combine_vars(combine_vars(groups, from_files), host.vars)
+        return combine_vars(variables_of(host, loader=self.loader, sources=self._sources), self._vars)
 
     def _ask(self, known: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """Return what the module says on each host, by running a playbook; its inventory only this user may read."""
@@ -190,12 +195,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return {}
         with tempfile.TemporaryDirectory(prefix="system_containers") as folder:
             answers, hosts, playbook = (f"{folder}/{name}" for name in ("answers", "hosts.yml", "playbook.json"))
-            with open(hosts, "w", encoding="utf-8") as file:
-                variables = {host: dict(values) for host, values in known.items()}
-                yaml.dump({"all": {"hosts": variables}}, file, Dumper=AnsibleDumper)
+            self._write_inventory(hosts, known)
             with open(playbook, "w", encoding="utf-8") as file:
                 json.dump(play_of(self.get_option("root"), become=self.get_option("become"), answers=answers), file)
-            command = [sys.executable, "-m", "ansible", "playbook", "-i", hosts, playbook]
+            command = [sys.executable, "-m", "ansible", "playbook", "-i", hosts, *options_of(context.CLIARGS), playbook]
             paths = ":".join(C.COLLECTIONS_PATHS)
             env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": paths, "ANSIBLE_RETRY_FILES_ENABLED": "False"}
             try:
@@ -211,12 +214,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 said = (done.stderr or done.stdout).strip()[-2000:]
                 raise AnsibleParserError(f"The hosts could not be asked for their system containers: {said}") from exc
 
+    def _write_inventory(self, path: str, known: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write all hosts and groups, as variables of the hosts that are asked may be made of those of others."""
+        others = {host: self._variables_of(host) for host in self.inventory.hosts if host not in known}
+        groups = {
+            name: ([host.name for host in group.hosts], [child.name for child in group.child_groups])
+            for name, group in self.inventory.groups.items()
+            if name not in ("all", "ungrouped")
+        }
+        write_inventory(path, variables={**others, **known}, groups={**groups, ASKED: (known, ())})
+
     def _complain(self, message: str) -> None:
         if self.get_option("strict"):
             raise AnsibleError(message)
         self.display.warning(message)
 
     def _add(self, host: str, container: dict[str, Any], known: Mapping[str, Any]) -> None:
+        if not is_container_name(container["name"]):
+            self._complain(f"The host '{host}' has a container with a name that none can have: {container['name']!r}")
+            return
         name = f"{container['name']}@{host}"
         self.inventory.add_host(name, "system_containers")
         for key, value in variables_for(host, container, known).items():
@@ -265,23 +281,30 @@ def play_of(root: str, *, become: bool | None, answers: str) -> list[dict[str, A
     }
     if become is not None:
         ask["become"] = become
-    return [{"name": "System containers", "hosts": "all", "gather_facts": False, "tasks": [ask, note]}]
+    play = {"name": "System containers", "hosts": ASKED, "gather_facts": False, "tasks": [ask, note]}
+    # As the note is written once, when all have answered.
+    return [{**play, "strategy": "linear", "any_errors_fatal": False}]
+
+
+def options_of(arguments: Mapping[str, Any]) -> list[str]:
+    """Return the options of the command line for another Ansible that reaches the hosts."""
+    return [f"{option}={arguments[name]}" for name, option in _HANDED_ON.items() if arguments.get(name)]
 
 
 def variables_for(host: str, container: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """Return the variables of a container; ``known`` are the names of its host's variables."""
+    """Return the variables of a container; ``known`` are the names of its host's variables. What the host says is no template."""
     variables: dict[str, Any] = {
         "ansible_connection": CONNECTION,
         "ansible_host": host,
         "ansible_become": False,
-        "ansible_system_container_name": container["name"],
-        "system_container": dict(container),
+        "ansible_system_container_name": no_template(container["name"]),
+        "system_container": no_template(dict(container)),
         "system_container_host": host,
     }
     if container.get("runtime"):
-        variables["ansible_system_container_runtime"] = container["runtime"]
+        variables["ansible_system_container_runtime"] = no_template(container["runtime"])
     for name in known:
-        if name.startswith("ansible_") and name not in _NOT_FOR_CONTAINERS:
+        if name.startswith("ansible_") and name.isidentifier() and name not in _NOT_FOR_CONTAINERS:
             reference = f"{{{{ hostvars[system_container_host]['{name}'] }}}}"
-            variables[RENAMED.get(name, name)] = trust_as_template(reference)
+            variables[RENAMED.get(name, name)] = template(reference)
     return variables

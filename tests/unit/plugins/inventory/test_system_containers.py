@@ -15,9 +15,12 @@ import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
+from ansible.template import is_trusted_as_template
 
 from ansible_collections.projectatomic.system_containers.plugins.inventory.system_containers import (
+    ASKED,
     INFO,
+    options_of,
     play_of,
     unknown_names,
     variables_for,
@@ -180,7 +183,70 @@ def test_hosts_of_before_are_not_shown(fleet: Fleet, read: Callable[..., Invento
     assert names(read(**kept_in(tmp_path), hosts="web2")) == ["app@web2"]
 
 
+# What it tells the Ansible that asks.
+
+
+def test_hosts_are_asked_with_all_that_ansible_knows(
+    fleet: Fleet, read: Callable[..., InventoryManager], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin, written = type(inventory_loader.get(NAME)), tmp_path / "written.yml"
+
+    def ask(self: Any, known: dict[str, Any]) -> dict[str, Any]:
+        self._write_inventory(str(written), known)
+        return fleet.ask(known)
+
+    monkeypatch.setattr(plugin, "_ask", ask)
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "web.json").write_text(json.dumps({"place": "web"}))
+    (tmp_path / "group_vars" / "all.json").write_text(json.dumps({"place": "all", "everywhere": 1}))
+    web = {"hosts": {"web1": {"ansible_host": "{{ hostvars['gate'].address }}"}}}
+    read(before={"all": {"children": {"web": web}, "hosts": {"gate": {"address": "192.0.2.1"}}}}, hosts="web")
+    inner = InventoryManager(DataLoader(), sources=[str(written)])
+    assert inner.get_groups_dict() == {"all": ["gate", "web1"], "ungrouped": ["gate"], "web": ["web1"], ASKED: ["web1"]}
+    web1, gate = inner.get_host("web1"), inner.get_host("gate")
+    assert web1 is not None
+    assert gate is not None
+    assert (web1.vars["place"], web1.vars["everywhere"], gate.vars["place"]) == ("web", 1, "all")
+    assert gate.vars["address"] == "192.0.2.1"
+    assert is_trusted_as_template(web1.vars["ansible_host"])
+
+
+def test_options_of_the_command_line() -> None:
+    arguments = {"remote_user": "admin", "private_key_file": "/keys/a b", "ssh_extra_args": "", "tags": ["all"]}
+    assert options_of(arguments) == ["--user=admin", "--private-key=/keys/a b"]
+    assert options_of({}) == []
+
+
 # What it adds.
+
+
+def test_names_that_no_container_has(
+    fleet: Fleet, read: Callable[..., InventoryManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.answers = {"web1": {"containers": [container("{{ 7 * 7 }}"), container("app"), container("a[1:3]")]}}
+    said: list[str] = []
+    monkeypatch.setattr(type(inventory_loader.get(NAME)), "_complain", lambda self, message: said.append(message))
+    assert names(read(hosts="web1")) == ["app@web1"]
+    assert said == [
+        f"The host 'web1' has a container with a name that none can have: '{name}'"
+        for name in ("{{ 7 * 7 }}", "a[1:3]")
+    ]
+
+
+def test_what_a_host_says_is_no_template(fleet: Fleet, read: Callable[..., InventoryManager]) -> None:
+    text = "{{ lookup('pipe', 'id') }}"
+    facts = {"values": {"A": text}, "unit_options": {"Service": {"Environment": [text]}}, "runtime": text, "unit": text}
+    fleet.answers = {"web1": {"containers": [container("app", **facts)]}}
+    inventory = read(
+        hosts="web1", compose={"unit": "system_container.unit"}, keyed_groups=[{"key": "system_container.unit"}]
+    )
+    variables = inventory.get_host("app@web1").get_vars()
+    known = variables["system_container"]
+    texts = [known["values"]["A"], known["unit_options"]["Service"]["Environment"][0], known["unit"], variables["unit"]]
+    for said in [*texts, variables["ansible_system_container_runtime"]]:
+        assert said == text
+        assert not is_trusted_as_template(said)
+    assert [group for group in inventory.groups if "{" in group] == []
 
 
 @pytest.mark.parametrize(
@@ -242,6 +308,7 @@ CONNECTION_ONLY = {
         (["ansible_become_method"], {"ansible_system_container_become_method": "ansible_become_method"}),
         (["ansible_become_pass"], {"ansible_system_container_become_password": "ansible_become_pass"}),
         (["ansible_become_password"], {"ansible_system_container_become_password": "ansible_become_password"}),
+        (["ansible_x'] ~ lookup('pipe', 'id') ~ ['"], {}),
         (["ansible_python_interpreter", "ansible_remote_tmp", "ansible_shell_type"], {}),
     ],
 )
@@ -265,3 +332,5 @@ def test_the_play(become: bool | None) -> None:
     assert ask.get("become") is become
     assert (note["ansible.builtin.copy"]["dest"], note["ansible.builtin.copy"]["mode"]) == ("/tmp/answers", "0600")
     assert note["delegate_to"] == "localhost"
+    assert play["hosts"] == ASKED
+    assert (play["strategy"], play["any_errors_fatal"]) == ("linear", False)
