@@ -100,7 +100,10 @@ from ansible.utils.vars import combine_vars
 
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._container_name import is_container_name
 from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._host_variables import variables_of
-from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._inventory_file import write_inventory
+from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._inventory_file import (
+    can_be_written,
+    write_inventory,
+)
 from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._templates import no_template, template
 
 CONNECTION = "projectatomic.system_containers.system_container"
@@ -217,8 +220,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _write_inventory(self, path: str, known: Mapping[str, Mapping[str, Any]]) -> None:
         """Write all hosts and groups, as variables of the hosts that are asked may be made of those of others."""
         others = {host: self._variables_of(host) for host in self.inventory.hosts if host not in known}
+        others = {host: values for host, values in others.items() if can_be_written(host, values)}
         groups = {
-            name: ([host.name for host in group.hosts], [child.name for child in group.child_groups])
+            name: (
+                [host.name for host in group.hosts if host.name in known or host.name in others],
+                [child.name for child in group.child_groups],
+            )
             for name, group in self.inventory.groups.items()
             if name not in ("all", "ungrouped")
         }

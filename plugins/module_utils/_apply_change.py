@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import _apply
@@ -76,8 +77,15 @@ def _plan_back(observed: Observed, now: Observed, target: Deployment, *, keep: i
         return None
     if old.inputs is None and old.host_files:
         from ._atomic_host_files import restorable
+        from ._host_file_io import read_origin
 
-        whole = restorable(old, observed.host_files, observed.system_links)
+        whole = restorable(
+            old,
+            observed.host_files,
+            now.host_files,
+            read=partial(read_origin, directory=old.directory),
+            links=observed.system_links,
+        )
         now = dataclasses.replace(now, deployments=tuple(whole if item == old else item for item in now.deployments))
         old = whole
     desired = Desired("started" if running else "stopped", observed.own_unit.enabled, keep=keep)

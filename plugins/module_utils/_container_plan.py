@@ -83,7 +83,7 @@ def plan_container(
     refuse_obstacles(observed)
     if target.has_service:
         check_conflicts(observed, override_unit=desired.override_unit)
-    elif any(file.path == observed.paths.tmpfiles for file in target.files):
+    if any(file.path == observed.paths.tmpfiles for file in target.files):
         check_tmpfiles(observed)
     host = _host_files(desired, observed, target)
     target = dataclasses.replace(target, host_files=host.host_files, created_directories=host.created_directories)

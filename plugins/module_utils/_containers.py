@@ -21,7 +21,7 @@ from ._image_request import image_request
 from ._io import LOCK_FOLDER, LOCK_TIMEOUT, locked
 from ._models import Observed, Readiness
 from ._observe import observe_active_host_files, observe_container, observe_host_files
-from ._obstacles import check_conflicts, refuse_obstacles
+from ._obstacles import check_conflicts, check_tmpfiles, refuse_obstacles
 from ._plan import NOTHING_TO_DO, Plan, shown
 from ._record import dataclass
 from ._secrets import hide
@@ -148,6 +148,7 @@ def _converge(store: Store, request: ContainerRequest, *, check_mode: bool) -> C
         refuse_obstacles(observed)
         if not observed.exists:
             check_conflicts(observed, override_unit=request.desired.override_unit)
+            check_tmpfiles(observed)
         choice = choose(store, request.wanted, observed, check_mode=check_mode)
         image_plan = choice.image.plan if choice.image else NOTHING_TO_DO
         observed = with_damage(observed, choice.verified)

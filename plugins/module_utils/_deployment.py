@@ -117,7 +117,8 @@ class Deployment:
     ``unit_options`` (section to key to value or values) and ``created_directories`` (those that host files needed and the host
     lacked) belong to the container as it is on the host: they are no part of the id. ``renames`` are the image's
     ``renameFiles`` with the values filled in, kept for Atomic.
-    ``warnings`` are what a user should know of how it was made; they are not recorded.
+    ``warnings`` are what a user should know of how it was made; they are not recorded. ``atomic_info`` is the text of the
+    record that Atomic wrote.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Deployment:
     created_directories: tuple[str, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    atomic_info: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def user_values(self) -> dict[str, Value]:

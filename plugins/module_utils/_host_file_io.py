@@ -78,6 +78,15 @@ def texts(files: Iterable[HostFile], directory: str) -> dict[str, str]:
     return found
 
 
+def read_origin(origin: str, *, directory: str) -> bytes | None:
+    """Return what a file below ``rootfs`` of a deployment holds, None when it is none, or too large for a template."""
+    with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+        folder, name = opened.enter_context(_parent(origin, os.path.join(directory, "rootfs"), links=False))
+        content = opened.enter_context(_open_file(name, folder)).read(_PIECE + 1)
+        return content if len(content) <= _PIECE else None
+    return None
+
+
 def install(file: HostFile, directory: str, *, root: str = "/") -> None:
     """Put a file or a link in its place; ``directory`` is the deployment's, with the content unless that was rendered.
 

@@ -140,7 +140,9 @@ def plan_host_files(
         host_files=tuple(
             dataclasses.replace(file, ours=decisions[place_of_file(file, links)].ours) for file in target.host_files
         ),
-        created_directories=_created(records, wanted, parents, found=found, gone=gone, shared=shared),
+        created_directories=_created(
+            records, wanted, parents, found=found, gone=gone, shared=shared, renewed=_is_another(target, active)
+        ),
     )
 
 
@@ -162,7 +164,7 @@ def plan_host_files_absent(
 class _Records:
     """What was put on the host, as far as recorded: ``files`` by place, that of the active deployment first.
 
-    ``known`` are the places that any kept deployment has, ``created`` has those of directories with the paths as recorded.
+    ``known`` are the places that any kept deployment has, ``created`` has those of directories by the paths as recorded.
     """
 
     files: Mapping[str, Sequence[HostFile]]
@@ -180,14 +182,14 @@ class _Records:
             for file in placed(deployment.host_files, links):
                 files.setdefault(file.path, []).append(file)
         known = frozenset(place_of_file(file, links) for item in (*first, *others) for file in item.host_files)
-        created = {place_of(path, links): path for item in deployments for path in item.created_directories}
+        created = {path: place_of(path, links) for item in deployments for path in item.created_directories}
         return cls(files, known, created, links)
 
     @property
     def directories(self) -> frozenset[str]:
         """The directories that were made for this container: on the way to its files, and among them."""
         own = (path for path, items in self.files.items() if any(item.ours and item.kind in "d?" for item in items))
-        return frozenset((*self.created, *own))
+        return frozenset((*self.created.values(), *own))
 
     def untouched(self, path: str, state: HostFileState | None) -> bool:
         """Tell whether a file is there as it was put there."""
@@ -267,7 +269,7 @@ def _decide(
 ) -> _Decision:
     """Decide about one file of the new deployment; ``settled`` says that conflicts were looked at before."""
     path = file.path
-    ours = records.ours(path) or path in records.created or (path not in records.files and path in shared)
+    ours = records.ours(path) or path in records.created.values() or (path not in records.files and path in shared)
     if state is None:
         return _Decision(ours=True, install=True)
     if matches(file, state):
@@ -336,15 +338,25 @@ def _created(
     found: Found,
     gone: _Gone,
     shared: frozenset[str],
+    renewed: bool,
 ) -> tuple[str, ...]:
-    """Return the directories that go when they are empty one day; those of others that it needs no more are left to them."""
+    """Return the directories that go when they are empty one day.
+
+    Those of others that a ``renewed`` deployment needs no more are left to them.
+    """
     left = set()
-    for path in records.directories - set(wanted) - shared:
+    for path in records.directories - set(wanted) - (shared if renewed else frozenset()):
         state = found.get(path)
         if state is not None and state.kind == "d" and path not in gone.directories:
             left.add(path)
     parents = {folder for path in wanted for folder in parents_of(path)}
-    return tuple(sorted(records.created.get(path, path) for path in {*left, *made, *(parents & shared)}))
+    places = {*left, *made, *(parents & shared)}
+    recorded = {path: place for path, place in records.created.items() if place in places}
+    return tuple(sorted({*recorded, *(places - set(recorded.values()))}))
+
+
+def _is_another(target: Deployment, active: Deployment | None) -> bool:
+    return active is None or (target.slot, target.id) != (active.slot, active.id)
 
 
 def check_places(target: Deployment) -> None:

@@ -40,7 +40,7 @@ def settled(action: ChangeHostFiles) -> tuple[Action, ...]:
     except InvalidInputError as exc:
         name = action.observed.paths.name
         raise InvalidInputError(
-            f"Host files of '{name}' cannot be put in place, as another run changed some of them meanwhile: try again"
+            f"Host files of '{name}' cannot be put in place any more, as another run was faster: {exc}"
         ) from exc
     record = _record(target, changes, now.system_links) if target is not None else None
     if changes.actions == action.planned and record == target:

@@ -29,7 +29,7 @@ _SETUID_SETGID = 0o6000
 def render_renames(renames: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
     """Return ``renameFiles`` with the values filled in; ``InvalidInputError`` when one has no value or is no path."""
     return {
-        path: checked_path(_fill(place, values, file=f"renameFiles of {MANIFEST}"), where="renameFiles")
+        path: checked_path(fill(place, values, file=f"renameFiles of {MANIFEST}"), where="renameFiles")
         for path, place in renames.items()
     }
 
@@ -119,8 +119,8 @@ def _filled(file: HostFile, entry: ImageHostFile, values: Mapping[str, Any], mas
     if entry.kind != "-" or entry.text is None:
         raise InvalidInputError(f"'{file.origin}' of the image is a template, but no file: mend installedFilesTemplate")
     template = f"'{file.origin}' of the image"
-    content = _fill(entry.text, values, file=template)
-    shown = _fill(entry.text, {**values, **masked}, file=template)
+    content = fill(entry.text, values, file=template)
+    shown = fill(entry.text, {**values, **masked}, file=template)
     secret = shown != content
     return HostFile(
         path=file.path,
@@ -135,7 +135,8 @@ def _filled(file: HostFile, entry: ImageHostFile, values: Mapping[str, Any], mas
     )
 
 
-def _fill(template: str, values: Mapping[str, Any], *, file: str) -> str:
+def fill(template: str, values: Mapping[str, Any], *, file: str) -> str:
+    """Fill a template of a host file; ``InvalidInputError`` that names ``file`` when that cannot be done."""
     missing = sorted(variables(template) - set(values))
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)

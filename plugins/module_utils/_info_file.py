@@ -37,7 +37,9 @@ def info_file(deployment: Deployment) -> GeneratedFile:
 
 
 def render_info(deployment: Deployment) -> str:
-    """Return the text of ``info`` for a deployment, readable by Atomic."""
+    """Return the text of ``info`` for a deployment, readable by Atomic; what Atomic wrote itself stays as it is."""
+    if deployment.atomic_info is not None:
+        return deployment.atomic_info
     inputs = deployment.inputs
     host_files = deployment.host_files
     info: dict[str, Any] = {
@@ -121,6 +123,7 @@ def parse_info(text: str, *, name: str, slot: int, directory: str) -> Deployment
         unit_options=record.unit_options,
         created_directories=record.created_directories,
         renames=_nullable(info, "rename-installed-files", dict) or {},
+        atomic_info=text if own is None else None,
     )
 
 

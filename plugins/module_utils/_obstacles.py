@@ -41,7 +41,6 @@ def check_conflicts(observed: Observed, *, override_unit: bool = False) -> None:
             f"The runtime already has a container '{paths.name}' (from '{observed.runtime_bundle}') that is no system"
             f" container: {_WAY_OUT}"
         )
-    check_tmpfiles(observed)
     if observed.owns_unit:
         return
     if observed.files.get(paths.unit) is not None:

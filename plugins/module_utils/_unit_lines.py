@@ -48,7 +48,7 @@ class UnitLines:
     @property
     def quote(self) -> str:
         """The quote of the template that is open at the end, empty when none is."""
-        return _open_quote(self._line_own if self._is_comment() else self._continued_own + self._line_own)
+        return open_quote(self._line_own if self._is_comment() else self._continued_own + self._line_own)
 
     def add(self, text: str) -> None:
         """Add text of the template."""
@@ -94,7 +94,7 @@ class UnitLines:
         return self._line.lstrip(" \t")[:1] in ("#", ";")
 
 
-def _open_quote(line: str) -> str:
+def open_quote(line: str) -> str:
     """Return the quote that is open at the end of the beginning of a line, empty when none is."""
     quote = ""
     escaped = False

@@ -23,7 +23,7 @@ from ._errors import InvalidInputError
 from ._models import HostFacts
 from ._strict_json import load_json
 from ._template import pieces
-from ._unit_lines import UnitLines
+from ._unit_lines import UnitLines, open_quote
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _ENVIRONMENT = ("Environment", "PassEnvironment", "UnsetEnvironment")  # systemd.exec(5): words with quotes and escapes
@@ -89,8 +89,8 @@ def substitute_unit(template: str, values: Mapping[str, Any], *, trusted: Contai
 
     Control characters, a value at the beginning of a line, and a backslash that would continue the line are refused. Inside
     of quotes a value is escaped. ``%`` is doubled, and in command lines ``$``. In command lines and lists of environment
-    variables backslashes are doubled and quotes are refused. White space separates words, as in the template. The names
-    in ``trusted`` are the image author's own, and stand as they are.
+    variables backslashes are doubled; quotes are refused in command lines, and in the lists unless they end. White space
+    separates words, as in the template. The names in ``trusted`` are the image author's own, and stand as they are.
     """
     file = "service.template"
     lines = UnitLines(file)
@@ -119,16 +119,17 @@ def _check_unit_text(text: str, lines: UnitLines, *, name: str, file: str) -> No
     quoted = re.search("[\"']", text) and not lines.quote
     if _is_command(lines.key) and (quoted or (not lines.quote and ";" in text.split())):
         raise InvalidInputError(f"{value} has a quote or a lone ';' in a command line")
-    if lines.key in _ENVIRONMENT and quoted:
+    if lines.key in _ENVIRONMENT and not lines.quote and open_quote(text):
         raise InvalidInputError(
-            f"{value} has a quote, and {lines.key}= has none around it: leave it out, or set the variable by 'unit_options'"
+            f"{value} has a quote that does not end, and {lines.key}= has none around it: leave it out, or set the variable by"
+            " 'unit_options'"
         )
 
 
 def _unit_text(text: str, lines: UnitLines) -> str:
-    """Return a value as it means itself where it stands; inside of quotes it is escaped already."""
+    """Return a value as it means itself where it stands; inside of quotes it is escaped already, as in those of its own."""
     command = _is_command(lines.key)
-    if not lines.quote and (command or lines.key in _ENVIRONMENT):
+    if not lines.quote and (command or (lines.key in _ENVIRONMENT and not re.search("[\"']", text))):
         text = text.replace("\\", "\\\\")
     return (text.replace("$", "$$") if command else text).replace("%", "%%")
 

@@ -16,9 +16,20 @@ from ansible.parsing.yaml.dumper import AnsibleDumper
 
 from ._templates import EncryptedString, is_template
 
+_NOT_IN_NAMES = frozenset("[]:,")
+
 
 class _Unsafe(str):
     """A text that is no template."""
+
+
+def can_be_written(host: str, values: Mapping[str, Any]) -> bool:
+    """Tell whether a host and its variables are read back as they are: in YAML, a name may be a range or have a port."""
+    try:
+        yaml.dump({str(name): _plain(value) for name, value in values.items()}, Dumper=_dumper)
+    except (yaml.YAMLError, AnsibleError, TypeError, ValueError):
+        return False
+    return not _NOT_IN_NAMES.intersection(host)
 
 
 def write_inventory(

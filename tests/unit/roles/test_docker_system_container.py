@@ -13,11 +13,12 @@ import pytest
 from unit.roles.variables import role_variables, value
 
 PREFIX = "docker_system_container_"
+STOPPED: dict[str, Any] = {"state": "stopped", "enabled": False, "unit_options": {}}
 
 
-def made(name: str, /, **options: Any) -> Any:
+def made(variable: str, **options: Any) -> Any:
     given = {f"{PREFIX}{option}": text for option, text in options.items()}
-    return value(role_variables("docker_system_container", **given), f"{PREFIX}_{name}")
+    return value(role_variables("docker_system_container", **given), f"{PREFIX}_{variable}")
 
 
 @pytest.mark.parametrize(
@@ -89,12 +90,21 @@ def test_the_client_is_that_of_the_container(found: list[dict[str, str]], root: 
     [
         (True, [], {"debug": True}),
         (False, [], {}),
-        (True, [{"state": "inactive", "enabled": False}], {"debug": True}),
-        (False, [{"state": "inactive", "enabled": False}], {}),
-        (True, [{"state": "inactive", "enabled": True}], {}),
-        (True, [{"state": "running", "enabled": False}], {}),
+        (True, [{**STOPPED, "unit_options": {"Unit": {"X-Settings": "pending"}}}], {"debug": True}),
+        (False, [{**STOPPED, "unit_options": {"Unit": {"X-Settings": "pending"}}}], {}),
+        (True, [STOPPED], {}),
+        (True, [{**STOPPED, "unit_options": {"Unit": {"After": "a.target"}}}], {}),
+        (True, [{"state": "running", "enabled": True, "unit_options": {}}], {}),
     ],
-    ids=["first run", "not asked for", "interrupted", "interrupted, not asked for", "stopped", "disabled"],
+    ids=[
+        "first run",
+        "not asked for",
+        "interrupted",
+        "interrupted, not asked for",
+        "stopped",
+        "with options",
+        "running",
+    ],
 )
 def test_settings_are_taken_over_once(take_over: bool, before: list[dict[str, Any]], expected: dict[str, Any]) -> None:
     texts = {"/etc/docker/daemon.json": '{"debug": true}'}

@@ -59,10 +59,12 @@ ATOMIC = dataclasses.replace(
 )
 
 
-def completed(path: str, **found: HostFileState | None) -> HostFile | None:
-    """Return one of the files; ``conf`` is what is found of the first one otherwise."""
-    states = {**FOUND, CONF: found.get("conf", FOUND[CONF])}
-    return next((file for file in restorable(ATOMIC, states).host_files if file.path == path), None)
+def completed(path: str, *, image: bytes | None = None, **found: HostFileState | None) -> HostFile | None:
+    """Return one of the files; ``conf`` is what was found of the first one otherwise, ``now`` what is, ``image`` what it has."""
+    before = {**FOUND, CONF: found.get("conf", FOUND[CONF])}
+    now = {**before, CONF: found.get("now", before[CONF])}
+    files = restorable(ATOMIC, before, now, read=lambda origin: image).host_files
+    return next((file for file in files if file.path == path), None)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,25 @@ def test_what_was_edited_comes_from_the_image() -> None:
     assert (file.sha256, file.content, file.origin) == (sha256(b"Hello World"), None, f"/exports/hostfs{CONF}")
 
 
+@pytest.mark.parametrize(
+    ("image", "content"),
+    [(b"Hello $RECEIVER", "Hello World"), (b"Hello ${RECEIVER}", "Hello World"), (b"Hello World", None)],
+    ids=["template", "braces", "as it is"],
+)
+def test_what_was_edited_is_rendered_again(image: bytes, content: str | None) -> None:
+    """From what Atomic recorded of the values; a plain file is copied."""
+    file = completed(CONF, image=image, conf=there(b"edited", mode=0o600))
+    assert file is not None
+    assert (file.sha256, file.content, file.mode) == (sha256(b"Hello World"), content, 0o600)
+
+
+@pytest.mark.parametrize("image", [b"another version", b"Hello $UNKNOWN", b"$ 5", b"\xff"])
+def test_what_is_lost_stays_as_it_is(image: bytes) -> None:
+    file = completed(CONF, image=image, conf=there(b"edited"), now=there(b"the new version's", mode=0o640))
+    assert file is not None
+    assert (file.sha256, file.mode) == (sha256(b"the new version's"), 0o640)
+
+
 def test_what_is_missing_is_none_of_its_files() -> None:
     assert completed(CONF, conf=None) is None
 
@@ -93,7 +114,9 @@ def test_what_is_there_is_looked_up_by_place() -> None:
     (file,) = restorable(
         dataclasses.replace(ATOMIC, host_files=atomic_host_files({FOLDER: 0})),
         {"/var/srv/app": FOUND[FOLDER]},
-        {"/srv": "/var/srv"},
+        {},
+        read=lambda origin: None,
+        links={"/srv": "/var/srv"},
     ).host_files
     assert (file.path, file.kind) == (FOLDER, "d")
 
@@ -110,7 +133,7 @@ def test_what_is_there_is_looked_up_by_place() -> None:
 )
 def test_origin(renames: dict[str, str], path: str, origin: str) -> None:
     atomic = dataclasses.replace(ATOMIC, renames=renames, host_files=atomic_host_files({path: "a" * 64}))
-    (file,) = restorable(atomic, {path: there(b"x")}).host_files
+    (file,) = restorable(atomic, {path: there(b"x")}, {}, read=lambda origin: None).host_files
     assert file.origin == f"/exports/hostfs{origin}"
 
 

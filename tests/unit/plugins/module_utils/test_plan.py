@@ -56,6 +56,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._m
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._obstacles import (
     check_conflicts,
+    check_tmpfiles,
     refuse_obstacles,
 )
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._plan_absent import (
@@ -476,7 +477,6 @@ def test_absent(observed: Observed, actions: list[str]) -> None:
         (with_file(nothing(), UNIT, FOREIGN), f"'{UNIT}' exists and does not belong"),
         (with_file(nothing(), DROP_IN, OTHER_DROP_IN), "belongs to the system container '/srv/elsewhere/app'"),
         (nothing(runtime_bundle="/root/own"), "already has a container 'app' \\(from '/root/own'\\)"),
-        (with_file(nothing(), TMPFILES, FOREIGN), f"'{TMPFILES}' exists and does not belong"),
         (nothing(unit=unit_state()), r"already has a unit app.service \(loaded\)"),
         (nothing(unit=unit_state(load="masked", active="inactive")), r"already has a unit app.service \(masked\)"),
     ],
@@ -484,6 +484,14 @@ def test_absent(observed: Observed, actions: list[str]) -> None:
 def test_conflict(observed: Observed, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         check_conflicts(observed)
+
+
+def test_a_tmpfiles_file_of_somebody_else() -> None:
+    observed = with_file(nothing(), TMPFILES, FOREIGN)
+    check_conflicts(observed)
+    for check in (check_tmpfiles, lambda seen: plan_container(Desired("started", True), seen, A)):
+        with pytest.raises(InvalidInputError, match=f"'{TMPFILES}' exists and does not belong"):
+            check(observed)
 
 
 # A package's unit of the same name, with its service running.

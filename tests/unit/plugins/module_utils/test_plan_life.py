@@ -40,6 +40,7 @@ from ansible_collections.projectatomic.system_containers.plugins.module_utils._c
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._deployment import Deployment, HostFile
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._errors import InvalidInputError
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._exports import ExportsManifest
+from ansible_collections.projectatomic.system_containers.plugins.module_utils._info_file import render_info
 from ansible_collections.projectatomic.system_containers.plugins.module_utils._models import (
     FileState,
     HostFileState,
@@ -407,6 +408,9 @@ def test_a_file_of_somebody_else_where_only_a_kept_deployment_had_one(path: str)
     bare = dataclasses.replace(BARE, slot=1, directory=f"{ROOT}/app.1")
     observed = with_file(installed(bare, A, unit=unit_state() if path == UNIT else None), path, FOREIGN)
     assert plan(observed, bare) == []
+    if path == TMPFILES:
+        service = deployment(slot=1, files=image_files(tmpfiles_template=None))
+        assert plan(with_file(installed(service, A), path, FOREIGN), service) == []
     with pytest.raises(InvalidInputError, match=f"'{path}' exists and does not belong"):
         plan(observed, A)
     assert apply(observed, plan_absent(observed).actions).files[path] == FOREIGN
@@ -473,6 +477,17 @@ def test_options_that_fail_leave_what_atomic_installed() -> None:
     assert after.active is not None
     assert (after.active.id, after.active.inputs, after.active.unit_options) == ("", None, {})
     assert (after.unit.running, after.files[OPTIONS], after.files[DROP_IN]) == (True, None, None)
+
+
+def test_atomics_record_comes_back_to_the_byte() -> None:
+    text = render_info(ATOMIC).replace('"runtime": null', '"runtime": "/bin/runc", "more": 1')
+    recorded = dataclasses.replace(ATOMIC, atomic_info=text)
+    before = dataclasses.replace(atomic(), deployments=(recorded,))
+    before = edited(before, f"{ROOT}/app.0/info", content=text.encode())
+    back = _plan_back(before, after_failure(before, LIMITED), LIMITED, keep=2)
+    assert back is not None
+    written = [action.file.content for action in back.actions if isinstance(action, actions.WriteFile)]
+    assert text in written
 
 
 def test_removing_what_atomic_installed() -> None:

@@ -456,6 +456,8 @@ def test_a_value_adds_no_command(start: str, value: str) -> None:
         ("Environment=A=a \\\n  B=$A C\n", "\\", "Environment=A=a \\\n  B=\\\\ C\n"),
         ('Environment="A=1 \\\n $A"\n', 'q"r\\', 'Environment="A=1 \\\n q\\"r\\\\"\n'),
         ('Environment = "A=$A"\n', "it's", 'Environment = "A=it\'s"\n'),
+        ("Environment=$A\n", "\"A=x y\" B='1'", "Environment=\"A=x y\" B='1'\n"),
+        ("Environment=$A\n", '"A=x \\" y"', 'Environment="A=x \\" y"\n'),
     ],
 )
 def test_where_a_value_stands(template: str, value: str, result: str) -> None:
@@ -466,9 +468,19 @@ def test_where_a_value_stands(template: str, value: str, result: str) -> None:
 @pytest.mark.parametrize(
     ("template", "a", "b", "message"),
     [
-        ("Environment=A=$A\n", "it's", "", "'A' has a quote, and Environment= has none around it"),
-        ("Environment=A=1 \\\n B=$A\n", '"b c"', "", "'A' has a quote, and Environment= has none around it"),
-        ("PassEnvironment=$A\n", '"B', "", "'A' has a quote, and PassEnvironment= has none around it"),
+        ("Environment=A=$A\n", "it's", "", "'A' has a quote that does not end, and Environment= has none around it"),
+        (
+            "Environment=A=1 \\\n B=$A\n",
+            '"b c',
+            "",
+            "'A' has a quote that does not end, and Environment= has none around it",
+        ),
+        (
+            "PassEnvironment=$A\n",
+            '"B',
+            "",
+            "'A' has a quote that does not end, and PassEnvironment= has none around it",
+        ),
         ("Description=x $A$B\nUser=a\n", "y\\", "", "'A' ends in a backslash"),
         ("Description=x $A$B\nUser=a\n", "y", "\\", "'B' ends in a backslash"),
         ("Description=x $A", "\\", "", "'A' ends in a backslash"),
