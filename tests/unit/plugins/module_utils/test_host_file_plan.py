@@ -290,6 +290,21 @@ def test_a_directory_that_somebody_uses_stays_and_is_remembered() -> None:
     assert changes.created_directories == ("/opt/a",)
 
 
+@pytest.mark.parametrize(
+    ("target", "created"),
+    [
+        pytest.param(made(file(), created=("/opt/a",)), ("/opt/a",), id="the same deployment"),
+        pytest.param(made(file(), slot=1), (), id="another one"),
+    ],
+)
+def test_a_directory_that_another_container_needs_is_left_to_it(target: Deployment, created: tuple[str, ...]) -> None:
+    """But not by a run that has nothing else to do."""
+    active = made(file(), created=("/opt/a",))
+    found = {"/etc/app": there(file()), "/opt/a": dataclasses.replace(DIRECTORY, names=("other",))}
+    changes = plan(target, found, active, shared=frozenset(["/opt/a", "/opt/a/other"]))
+    assert (actions(changes), changes.created_directories) == ([], created)
+
+
 def test_directories_go_deepest_first() -> None:
     active = made(file("/opt/a/b/f"), folder("/opt/a/e"), created=("/opt", "/opt/a", "/opt/a/b"))
     found = {

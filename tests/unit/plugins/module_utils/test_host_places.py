@@ -120,6 +120,14 @@ def test_all_is_looked_at_by_place() -> None:
     assert missing_files(made, found, LINKS) == ("/usr/bin/b",)
 
 
+def test_a_directory_that_is_recorded_in_two_ways_stays_so() -> None:
+    made = having(file("/bin/x/a"), file("/usr/bin/x/b"), created=("/bin/x", "/usr/bin/x"))
+    there = HostFileState("-", 0o644, 0, 0, sha256="one")
+    found = {"/usr/bin/x": HostFileState("d", 0o755, 0, 0), "/usr/bin/x/a": there, "/usr/bin/x/b": there}
+    changes = plan_host_files(target=made, active=made, kept=[made], found=found, links=LINKS)
+    assert (changes.actions, changes.created_directories) == ((), made.created_directories)
+
+
 def test_a_diff_never_shows_the_secret_of_another_spelling() -> None:
     old = dataclasses.replace(file("/bin/a"), content="p=old", masked=f"p={MASK}")
     active, target = having(old), dataclasses.replace(having(file("/usr/bin/a", sha256="two")), slot=1)

@@ -17,7 +17,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import EncryptedString, VaultLib, VaultSecret, VaultSecretsContext
 from ansible.template import is_trusted_as_template, trust_as_template
 
-from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._inventory_file import write_inventory
+from ansible_collections.projectatomic.system_containers.plugins.plugin_utils._inventory_file import (
+    can_be_written,
+    write_inventory,
+)
 
 TEMPLATE = "{{ lookup('pipe', 'id') }}"
 
@@ -61,6 +64,23 @@ def test_groups(tmp_path: Path) -> None:
         "edge": ["web2"],
         "empty": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("host", "values", "good"),
+    [
+        ("web1.example.com", {"a": TEMPLATE, "b": [1, None]}, True),
+        ("vm[test]", {}, False),
+        ("vm[1:3]", {}, False),
+        ("web1:22", {}, False),
+        ("web1", {"a": object()}, False),
+    ],
+)
+def test_what_can_be_written(tmp_path: Path, host: str, values: dict[str, Any], good: bool) -> None:
+    assert can_be_written(host, values) is good
+    if good:
+        write_inventory(str(tmp_path / "hosts.yml"), variables={host: values}, groups={})
+        assert list(read(tmp_path / "hosts.yml").hosts) == [host]
 
 
 def encrypted(text: str, password: str) -> EncryptedString:
